@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from haulage._engine import Engine
-    from haulage._options import Options, Path
+    from haulage._options import Path, TableOptions
 
 # Bytes of files that a record batch holds at most, and one more file.
 BATCH_BYTES = 64 << 20
@@ -36,7 +36,7 @@ def download_table(
     prefix: str | None = None,
     engine: Engine | None = None,
     progress: bool = False,
-    **options: Unpack[Options],
+    **options: Unpack[TableOptions],
 ) -> Any:
     """Downloads the URLs of a table, and gives the table with the results.
 
@@ -95,7 +95,7 @@ def download_batches(
     prefix: str | None = None,
     engine: Engine | None = None,
     progress: bool = False,
-    **options: Unpack[Options],
+    **options: Unpack[TableOptions],
 ) -> Iterator[pa.RecordBatch]:
     """Downloads the URLs of a stream of record batches, and gives record batches with the results.
 
@@ -144,7 +144,7 @@ class Columns:
 
     def rows(self, batch: pa.RecordBatch) -> list[Any]:
         """Returns a row for each of a batch's."""
-        urls = batch.column(self.url).to_pylist()
+        urls: list[Any] = batch.column(self.url).to_pylist()
         if self.name is None and self.checksum is None:
             return urls
         nothing = [None] * len(urls)
