@@ -66,13 +66,17 @@ class Engine:
 
     def _start(self, options: dict[str, Any], threads: int | None) -> None:
         self._core = _haulage.Engine(pairs(options), threads)
+        self._process = os.getpid()
         self._runs: weakref.WeakSet[Run] = weakref.WeakSet()
         _engines.add(self)
 
     def close(self) -> None:
         """Stops the runs of the engine where they can be resumed, and ends its threads."""
-        for run in list(self._runs):
-            run.close()
+        if self._process != os.getpid():
+            # The child of a fork has nothing of it.
+            return
+        for run in alive(self._runs):
+            run._stop()
         self._core.close()
 
     def __enter__(self) -> Engine:
@@ -80,6 +84,15 @@ class Engine:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def alive(objects: weakref.WeakSet[Any]) -> list[Any]:
+    """Returns the objects of a set, to which other threads may add some meanwhile."""
+    while True:
+        try:
+            return list(objects)
+        except RuntimeError:
+            continue
 
 
 _engines: weakref.WeakSet[Engine] = weakref.WeakSet()
@@ -103,7 +116,9 @@ def _forget() -> None:
 
 
 def _close_all() -> None:
-    for engine in list(_engines):
+    for engine in alive(_engines):
+        for run in alive(engine._runs):
+            run.close()
         engine.close()
 
 

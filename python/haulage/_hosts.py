@@ -41,7 +41,8 @@ def _values(array: Any) -> Any:
     import pyarrow as pa
 
     if isinstance(array, (pa.Array, pa.ChunkedArray)):
-        return array.to_pylist()
+        values: list[str | None] = array.to_pylist()
+        return values
     if hasattr(array, "__arrow_c_stream__") or hasattr(array, "__arrow_c_array__"):
-        return pa.chunked_array(array).to_pylist()
+        return _values(pa.chunked_array(array))
     return [each if isinstance(each, str) else None for each in array]

@@ -27,8 +27,8 @@ Pairs = list[tuple[str, "str | None"]]
 OF_ENGINE = frozenset({"per_host", "per_proxy", "delay", "limit_rate_per_host"})
 
 
-class Options(TypedDict, total=False):
-    """The options of a run: those of ``haul``, as ``haul --help`` explains them."""
+class TableOptions(TypedDict, total=False):
+    """The options of a run of a table: all but ``checksum``, which is a column."""
 
     allow_downgrade: bool | None
     base_url: str | None
@@ -36,11 +36,10 @@ class Options(TypedDict, total=False):
     cacert: Path | None
     capath: Path | None
     cert: Path | None
-    checksum: str | Sequence[str] | None
     compressed: bool | None
     connect_timeout: Duration | None
     content_disposition: bool | None
-    cookie: str | Sequence[str] | None
+    cookie: str | Sequence[str] | Mapping[str, str] | None
     delay: Duration | None
     dry_run: bool | None
     durability: str | None
@@ -48,8 +47,8 @@ class Options(TypedDict, total=False):
     fail_early: bool | None
     hash: str | Sequence[str] | None
     hashes: str | Sequence[str] | None
-    header: Sequence[str] | Mapping[str, str] | None
-    headers: Sequence[str] | Mapping[str, str] | None
+    header: str | Sequence[str] | Mapping[str, str] | None
+    headers: str | Sequence[str] | Mapping[str, str] | None
     http1_1: bool | None
     http2_prior_knowledge: bool | None
     https_only: bool | None
@@ -100,6 +99,12 @@ class Options(TypedDict, total=False):
     user_file: Path | None
 
 
+class Options(TableOptions, total=False):
+    """The options of a run: those of ``haul``, as ``haul --help`` explains them."""
+
+    checksum: str | Sequence[str] | Mapping[str, str] | None
+
+
 @cache
 def known() -> dict[str, tuple[str, str]]:
     """Returns the options: for each keyword, the name that the command has for it, and its kind:
@@ -147,9 +152,11 @@ def unknown(name: str) -> str:
 
 
 def several(name: str, value: object) -> Iterable[object]:
-    """Returns the values of an option that can be given several times. A dict stands for headers."""
+    """Returns the values of an option that can be given several times. A dict stands for headers,
+    cookies or checksums."""
     if isinstance(value, Mapping):
-        return [f"{key}: {each}" for key, each in value.items()]
+        sign = ": " if name == "header" else "="
+        return [f"{key}{sign}{each}" for key, each in value.items()]
     if isinstance(value, (str, os.PathLike)) or not isinstance(value, Iterable):
         return [value]
     return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -25,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from haulage import _haulage
 from haulage._engine import Engine, default_engine
 from haulage._haulage import InputError, Outcome
-from haulage._options import OF_ENGINE, pairs
+from haulage._options import OF_ENGINE, pairs, several
 from haulage._progress import Progress
 from haulage._request import Request
 
@@ -127,12 +128,15 @@ class Run:
         options: dict[str, Any],
     ) -> None:
         self._started = time.monotonic()
-        self._source = as_rows(source)
+        checksum = options.get("checksum")
+        self._source = as_rows(source if checksum is None else with_checksum(source, checksum))
         self._length = length_of(self._source)
+        # What cannot be used is to start no engine.
+        pairs(options)
         self._own_engine: Engine | None = None
         if engine is None:
             engine = self._choose_engine(options)
-        elif of_engine := sorted(OF_ENGINE & options.keys()):
+        elif of_engine := sorted(name for name in OF_ENGINE if options.get(name) is not None):
             raise TypeError(f"{of_engine[0]} is an option of the engine: give it to haulage.Engine")
         self._engine = engine
         self._dest = dest
@@ -144,16 +148,27 @@ class Run:
         self._is_over = False
         self._elapsed: float | None = None
         self._busy: Exception | None = None
-        self._handle = self._open()
-        if self._handle is None and dict(self._options).get("no-wait", "") is None:
-            raise self._busy
+        # A signal handler may stop the run while it is being opened.
+        self._opening = threading.RLock()
+        self._rows: _haulage.RowFeed | None = None
+        self._handle: _haulage.RunHandle | None = None
+        try:
+            self._open()
+            if self._handle is None and ("no-wait", None) in self._options:
+                assert self._busy is not None
+                raise self._busy
+        except BaseException:
+            if self._own_engine is not None:
+                self._own_engine.close()
+            raise
         engine._runs.add(self)
 
     def _choose_engine(self, options: dict[str, Any]) -> Engine:
         jobs = options.get("jobs")
-        if OF_ENGINE & options.keys() or (isinstance(jobs, int) and jobs > 64):
+        is_given = any(options.get(name) is not None for name in OF_ENGINE)
+        if is_given or (isinstance(jobs, int) and jobs > 64):
             names = OF_ENGINE | {"jobs"}
-            own = {name: options.pop(name) for name in list(options) if name in names}
+            own = {name: options.pop(name) for name in names & options.keys()}
             self._own_engine = Engine._of_options(own)
             return self._own_engine
         return default_engine()
@@ -162,6 +177,14 @@ class Run:
 
     def _open(self) -> _haulage.RunHandle | None:
         """Starts the run. Returns ``None`` while another one keeps it out of its folder."""
+        with self._opening:
+            if self._handle is None and not self._is_over:
+                self._handle = self._start()
+                if self._handle is not None and self._is_over:
+                    self._handle.cancel()
+            return self._handle
+
+    def _start(self) -> _haulage.RunHandle | None:
         path = os.fspath(self._source) if isinstance(self._source, PathOf) else None
         dest = None if self._dest is None else os.fspath(self._dest)
         try:
@@ -175,30 +198,30 @@ class Run:
         except _haulage.Busy as busy:
             self._busy = busy
             return None
+        self._happened = Readable(handle.fileno())
         if path is not None:
             handle.feed_list(path, self._options)
-        else:
-            self._room = handle.feed_rows()
+            return handle
+        self._rows = handle.feed_rows()
         if isinstance(self._source, Iterator):
             feeder = threading.Thread(
-                target=feed, args=(self._source, handle), name="haulage-source", daemon=True
+                target=feed, args=(self._source, self._rows), name="haulage-source", daemon=True
             )
             feeder.start()
         return handle
 
-    def _opened(self) -> _haulage.RunHandle:
-        while self._handle is None:
+    def _opened(self) -> _haulage.RunHandle | None:
+        """Waits until the run has started. Returns ``None`` if it was stopped before."""
+        while (handle := self._handle or self._open()) is None and not self._is_over:
             self._say_busy()
             time.sleep(BUSY)
-            self._handle = self._open()
-        return self._handle
+        return handle
 
-    async def _opened_async(self) -> _haulage.RunHandle:
-        while self._handle is None:
+    async def _opened_async(self) -> _haulage.RunHandle | None:
+        while (handle := self._handle or self._open()) is None and not self._is_over:
             self._say_busy()
             await asyncio.sleep(BUSY)
-            self._handle = self._open()
-        return self._handle
+        return handle
 
     def _say_busy(self) -> None:
         if self._busy is not None:
@@ -208,12 +231,18 @@ class Run:
     # Receiving
 
     def __iter__(self) -> Iterator[Outcome]:
-        ready = self._ready
         while True:
-            while ready:
-                yield ready.popleft()
+            while (outcome := self._next()) is not None:
+                yield outcome
             if not self._receive():
                 return
+
+    def _next(self) -> Outcome | None:
+        """Returns an outcome that has been received. Other threads may take some too."""
+        try:
+            return self._ready.popleft()
+        except IndexError:
+            return None
 
     def _receive(self) -> bool:
         """Waits for outcomes. Returns whether there may be more."""
@@ -223,7 +252,7 @@ class Run:
             raise InputError("the source is asynchronous: receive with async for, or await")
         try:
             handle = self._opened()
-            return self._take(handle.receive(self._progress.period))
+            return self._take(handle and handle.receive(self._progress.period))
         except BaseException:
             self.close()
             raise
@@ -232,10 +261,9 @@ class Run:
         return self._outcomes()
 
     async def _outcomes(self) -> AsyncIterator[Outcome]:
-        ready = self._ready
         while True:
-            while ready:
-                yield ready.popleft()
+            while (outcome := self._next()) is not None:
+                yield outcome
             if not await self._receive_async():
                 return
 
@@ -245,16 +273,22 @@ class Run:
             return False
         try:
             handle = await self._opened_async()
-            self._start_feeder(handle)
+            if handle is None:
+                return self._take(None)
+            self._start_feeder()
             if handle.rest:
                 await asyncio.sleep(handle.rest)
             taken = handle.take()
             while taken == []:
-                await readable(handle.fileno(), self._progress.period)
+                await self._happened.wait(self._progress.period)
                 taken = handle.take()
                 if self._progress.period is not None:
                     break
             return self._take(taken)
+        except GeneratorExit:
+            # The loop goes no further: nothing can be waited for.
+            self.cancel()
+            raise
         except BaseException:
             await self.aclose()
             raise
@@ -282,6 +316,7 @@ class Run:
         return False
 
     def _end(self) -> None:
+        self._stop_feeder()
         if not self._is_over:
             self._is_over = True
             self._elapsed = time.monotonic() - self._started
@@ -291,10 +326,17 @@ class Run:
 
     # Feeding
 
-    def _start_feeder(self, handle: _haulage.RunHandle) -> None:
-        if self._feeder is None and isinstance(self._source, AsyncIterable):
-            feeder = feed_async(self._source, handle, self._room)
-            self._feeder = asyncio.create_task(feeder)
+    def _start_feeder(self) -> None:
+        if self._feeder is None and self._rows is not None and not self._is_over:
+            if isinstance(self._source, AsyncIterable):
+                self._feeder = asyncio.create_task(feed_async(self._source, self._rows))
+
+    def _stop_feeder(self) -> None:
+        """Stops reading an asynchronous source. Its loop may be another thread's, or closed."""
+        feeder = self._feeder
+        if feeder is not None and not feeder.done():
+            with contextlib.suppress(RuntimeError):
+                feeder.get_loop().call_soon_threadsafe(feeder.cancel)
 
     # Ending
 
@@ -319,22 +361,26 @@ class Run:
         if self._is_over:
             return
         try:
-            if self._handle is not None:
-                self._handle.cancel()
-                until = time.monotonic() + GRACE
-                while (left := until - time.monotonic()) > 0:
-                    if self._handle.receive(left) is None:
-                        break
+            self.cancel()
+            if self._handle is not None and self._handle.stop(GRACE):
+                # The outcomes that come now are of no interest, but they are counted.
+                while self._handle.receive(0):
+                    pass
         except (_haulage.HaulageError, RuntimeError):
             # What has ended it is told elsewhere, or this is the child of a fork.
             pass
         finally:
+            self._ready.clear()
             self._end()
+
+    def _stop(self) -> None:
+        """Stops the run, and waits until it has. Outcomes until then can be received still."""
+        self.cancel()
+        if self._handle is not None:
+            self._handle.stop(GRACE)
 
     async def aclose(self) -> None:
         """Stops the run where it can be resumed, and waits until it has stopped."""
-        if self._feeder is not None:
-            self._feeder.cancel()
         if self._is_over:
             return
         try:
@@ -346,11 +392,15 @@ class Run:
                     if taken is None:
                         break
                     if not taken:
-                        await readable(self._handle.fileno(), left)
+                        await self._happened.wait(left)
         except (_haulage.HaulageError, RuntimeError):
             pass
         finally:
+            self._ready.clear()
             self._end()
+        feeder = self._feeder
+        if feeder is not None and feeder.get_loop() is asyncio.get_running_loop():
+            await asyncio.wait([feeder], timeout=GRACE)
 
     def __enter__(self) -> Self:
         return self
@@ -368,28 +418,33 @@ class Run:
 
     def pause(self) -> None:
         """Stops transfers where they can be resumed; their slots are free for other runs."""
-        self._opened().pause()
+        if (handle := self._opened()) is not None:
+            handle.pause()
 
     def resume(self) -> None:
         """Lets a paused run go on, within the files that it has begun."""
-        self._opened().resume()
+        if (handle := self._opened()) is not None:
+            handle.resume()
 
     def cancel(self) -> None:
         """Stops the run. What is under way ends as failed, of kind ``cancelled``; what had not
         started has no outcome."""
-        if self._handle is not None:
-            self._handle.cancel()
-        else:
-            self._end()
+        with self._opening:
+            if self._handle is None:
+                self._end()
+                return
+        self._handle.cancel()
 
     def remove(self, row: int) -> None:
         """Removes a row by its number. Unless it has ended, it ends as failed, of kind
         ``cancelled``, and what was received of its file is discarded."""
-        self._opened().remove(row)
+        if (handle := self._opened()) is not None:
+            handle.remove(row)
 
     def limit_rate(self, bytes_per_second: int | None) -> None:
         """Limits the run from now on; ``None`` lifts the limit."""
-        self._opened().limit_rate(bytes_per_second)
+        if (handle := self._opened()) is not None:
+            handle.limit_rate(bytes_per_second)
 
     @property
     def stats(self) -> Stats:
@@ -406,11 +461,12 @@ class Run:
         return Summary(*self._counts())
 
     def _counts(self) -> tuple[int, int, int, int, int, timedelta]:
-        counts = (0, 0, 0, 0, 0) if self._handle is None else self._handle.counts
+        none = (0, 0, 0, 0, 0)
+        done, skipped, unchanged, failed, size = self._handle.counts if self._handle else none
         elapsed = self._elapsed
         if elapsed is None:
             elapsed = time.monotonic() - self._started
-        return (*counts, timedelta(seconds=elapsed))
+        return done, skipped, unchanged, failed, size, timedelta(seconds=elapsed)
 
     def __len__(self) -> int:
         length = self._length
@@ -424,7 +480,7 @@ class Run:
         return True
 
 
-def as_rows(source: Source) -> Any:
+def as_rows(source: Any) -> Any:
     """Returns what a source is: an iterator or an asynchronous iterable of rows, or the path of a
     list."""
     if isinstance(source, str) and "://" in source:
@@ -435,7 +491,13 @@ def as_rows(source: Source) -> Any:
         return PathOf(source)
     if isinstance(source, (bytes, bytearray, memoryview)):
         raise InputError("the source is bytes; decode it: URLs are str")
-    if hasattr(source, "__arrow_c_stream__"):
+    if hasattr(source, "to_pylist") and hasattr(source, "type"):
+        # An array of pyarrow, whose values are objects of its own.
+        return Sized(value.as_py() for value in source)
+    # A Series has the interface of tables too, but no columns.
+    if hasattr(source, "__arrow_c_stream__") and (
+        hasattr(source, "columns") or hasattr(source, "schema")
+    ):
         from haulage._tables import rows_of
 
         return rows_of(source)
@@ -449,7 +511,7 @@ def as_rows(source: Source) -> Any:
         raise InputError(f"the source is of type {name}; it has to be {what}") from None
 
 
-class PathOf(os.PathLike):
+class PathOf(os.PathLike[str]):
     """The path of a list."""
 
     def __init__(self, path: Path) -> None:
@@ -480,48 +542,75 @@ def length_of(source: Any) -> int | None:
     return getattr(source, "length", None)
 
 
-def feed(source: Iterator[Any], handle: _haulage.RunHandle) -> None:
+def with_checksum(source: Any, checksum: object) -> dict[str, object]:
+    """Returns the row of a single URL with the checksums of an option."""
+    if not (isinstance(source, str) and "://" in source):
+        raise InputError("checksum is for a single URL; give each row its own")
+    return {"url": source, "checksum": list(several("checksum", checksum))}
+
+
+def feed(source: Iterator[Any], rows: _haulage.RowFeed) -> None:
     """Feeds a run, as far as it has room, on a thread of its own: a source that takes long for its
     next row, or waits for an outcome, holds up nothing else."""
     try:
-        handle.add_all(source)
+        for row in source:
+            if not rows.add(row) and not rows.wait_for_room():
+                break
     except BaseException as error:
-        handle.fail(error)
+        rows.fail(error)
     else:
-        handle.close_rows()
+        rows.close()
 
 
-async def feed_async(
-    source: AsyncIterable[Any], handle: _haulage.RunHandle, room: int
-) -> None:
+async def feed_async(source: AsyncIterable[Any], rows: _haulage.RowFeed) -> None:
     """Feeds a run, as far as it has room."""
+    has_room = Readable(rows.fileno())
     try:
         async for row in source:
-            if not handle.add(row):
-                await readable(room, None)
+            if not rows.add(row):
+                await has_room.wait(None)
+                if rows.is_closed:
+                    break
     except asyncio.CancelledError:
-        handle.close_rows()
+        if not rows.is_closed:
+            rows.fail(InputError("the event loop of the source has ended before the source"))
         raise
     except BaseException as error:
-        handle.fail(error)
+        rows.fail(error)
     else:
-        handle.close_rows()
+        rows.close()
 
 
-async def readable(descriptor: int, seconds: float | None) -> None:
-    """Waits until a descriptor is readable, or this time is over."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[None] = loop.create_future()
+class Readable:
+    """Lets tasks wait until a descriptor is readable. A loop has one reader for each descriptor,
+    which all of its tasks share."""
 
-    def wake() -> None:
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._waiting: dict[asyncio.AbstractEventLoop, set[asyncio.Future[None]]] = {}
+
+    async def wait(self, seconds: float | None) -> None:
+        """Waits until it is readable, or this time is over."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        waiting = self._waiting.setdefault(loop, set())
+        if not waiting:
+            loop.add_reader(self._descriptor, wake, waiting)
+        waiting.add(future)
+        timer = None if seconds is None else loop.call_later(seconds, wake, {future})
+        try:
+            await future
+        finally:
+            waiting.discard(future)
+            if timer is not None:
+                timer.cancel()
+            if not waiting:
+                self._waiting.pop(loop, None)
+                if not loop.is_closed():
+                    loop.remove_reader(self._descriptor)
+
+
+def wake(waiting: set[asyncio.Future[None]]) -> None:
+    for future in waiting:
         if not future.done():
             future.set_result(None)
-
-    loop.add_reader(descriptor, wake)
-    timer = None if seconds is None else loop.call_later(seconds, wake)
-    try:
-        await future
-    finally:
-        loop.remove_reader(descriptor)
-        if timer is not None:
-            timer.cancel()

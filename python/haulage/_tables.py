@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from haulage._engine import Engine
-    from haulage._options import Options, Path
+    from haulage._options import Path, TableOptions
 
 # What a record batch of results has at most: rows, and bytes of files, and one more file.
 BATCH_ROWS = 8_192
@@ -42,7 +42,7 @@ def download_table(  # type: ignore[misc]  # there is a column of checksums, not
     prefix: str | None = None,
     engine: Engine | None = None,
     progress: bool = False,
-    **options: Unpack[Options],
+    **options: Unpack[TableOptions],
 ) -> Any:
     """Downloads the URLs of a table, and gives the table with the results.
 
@@ -96,7 +96,7 @@ def download_batches(  # type: ignore[misc]
     prefix: str | None = None,
     engine: Engine | None = None,
     progress: bool = False,
-    **options: Unpack[Options],
+    **options: Unpack[TableOptions],
 ) -> Iterator[pa.RecordBatch]:
     """Downloads the URLs of a stream of record batches, and gives record batches with the results.
 

@@ -26,6 +26,10 @@ impl Engine {
     /// Starts an engine.
     #[new]
     #[pyo3(signature = (options, threads=None))]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "Python's values are converted into owned ones"
+    )]
     fn new(py: Python<'_>, options: Given, threads: Option<usize>) -> PyResult<Self> {
         let engine = py.detach(|| {
             let mut options = embedded::options(None, &options)
@@ -40,6 +44,10 @@ impl Engine {
     /// Starts a run without a source. Without a folder, its files go to memory. The run of a list
     /// in a file is recorded.
     #[pyo3(signature = (folder, options, *, list, wants_events, wants_log))]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "Python's values are converted into owned ones"
+    )]
     fn open(
         &self,
         py: Python<'_>,

@@ -80,6 +80,11 @@ impl Feed {
         !state.is_closed
     }
 
+    /// Returns whether nothing more is wanted.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().is_closed
+    }
+
     /// Says that nothing more comes, or that nobody wants more.
     pub(crate) fn close(&self) {
         self.lock().is_closed = true;
@@ -124,5 +129,11 @@ impl Iterator for Fed {
 
     fn next(&mut self) -> Option<Row> {
         self.0.next()
+    }
+}
+
+impl Drop for Fed {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }

@@ -32,7 +32,7 @@ mod _haulage {
     #[pymodule_export]
     use crate::outcome::{ItemError, Outcome, columns};
     #[pymodule_export]
-    use crate::run::RunHandle;
+    use crate::run::{RowFeed, RunHandle};
 
     use pyo3::prelude::*;
 

@@ -36,6 +36,11 @@ impl<T: Send> OfProcess<T> {
         }
     }
 
+    /// Returns the value; `None` in another process than the one that made it.
+    pub(crate) fn get_unless_forked(&self) -> Option<&T> {
+        self.is_here().then(|| &*self.value)
+    }
+
     fn is_here(&self) -> bool {
         process::id() == self.process
     }

@@ -240,11 +240,15 @@ fn path_class(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
 /// Returns the columns of a table of results, by their names, a list each. An item without an
 /// outcome had not started when its run was stopped.
 #[pyfunction]
-pub(crate) fn columns<'py>(
-    py: Python<'py>,
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "Python's values are converted into owned ones"
+)]
+pub(crate) fn columns(
+    py: Python<'_>,
     outcomes: Vec<Option<Py<Outcome>>>,
     names: Vec<String>,
-) -> PyResult<Vec<Bound<'py, PyList>>> {
+) -> PyResult<Vec<Bound<'_, PyList>>> {
     names
         .iter()
         .map(|name| column(py, &outcomes, name))

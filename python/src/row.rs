@@ -22,7 +22,7 @@ pub(crate) fn read(item: &Bound<'_, PyAny>) -> Row {
     }
     let fields = if let Ok(dict) = item.cast::<PyDict>() {
         Fields::Keys(dict)
-    } else if item.hasattr("url").unwrap_or(false) {
+    } else if item.hasattr("url").unwrap_or(true) {
         Fields::Attributes(item)
     } else {
         let what = "it is neither a str, a dict with a \"url\", nor a haulage.Request";
@@ -83,7 +83,7 @@ impl<'py> Fields<'_, 'py> {
         };
         match value.extract() {
             Ok(text) => Ok(Some(text)),
-            Err(_) => Err(input(format!("its {name:?} is {}, not a str", kind(&value))).into()),
+            Err(_) => Err(no_text(name, "is", &value)),
         }
     }
 
@@ -134,12 +134,12 @@ fn request(fields: &Fields<'_, '_>) -> Result<Request, Failure> {
         request = request.checksum(checksum)?;
     }
     if let Some(mirrors) = fields.get("mirrors")? {
-        for mirror in several(&mirrors)? {
+        for mirror in several(&mirrors, "mirrors")? {
             request = request.mirror(&text(&mirror, "mirrors")?)?;
         }
     }
     if let Some(headers) = fields.get("headers")? {
-        for (name, value) in pairs(&headers)? {
+        for (name, value) in pairs(&headers, "headers")? {
             let name = HeaderName::try_from(name.as_str())
                 .map_err(|_| input(format!("{name:?} is no name of a header")))?;
             let value = HeaderValue::try_from(value)
@@ -159,33 +159,58 @@ fn checksums(fields: &Fields<'_, '_>) -> Result<Vec<Checksum>, Failure> {
         let of_pair = |(name, hex): (String, String)| -> Result<Checksum, Failure> {
             Ok(Checksum::from_hex(name.parse()?, &hex)?)
         };
-        return pairs(&given)?.into_iter().map(of_pair).collect();
+        return pairs(&given, "checksum")?
+            .into_iter()
+            .map(of_pair)
+            .collect();
     }
     let of_text = |each: &Bound<'_, PyAny>| -> Result<Checksum, Failure> {
         Ok(text(each, "checksum")?.parse()?)
     };
-    several(&given)?.iter().map(of_text).collect()
+    several(&given, "checksum")?.iter().map(of_text).collect()
 }
 
 /// Returns the elements of a sequence; a str stands for itself.
-fn several<'py>(given: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+fn several<'py>(given: &Bound<'py, PyAny>, of: &str) -> Result<Vec<Bound<'py, PyAny>>, Failure> {
     if given.cast::<PyString>().is_ok() {
         return Ok(vec![given.clone()]);
     }
-    given.try_iter()?.collect()
+    let Ok(elements) = given.try_iter() else {
+        let what = format!("its {of:?} is {}, not a str or a list", kind(given));
+        return Err(input(what).into());
+    };
+    Ok(elements.collect::<PyResult<_>>()?)
 }
 
 /// Returns the pairs of a dict, or of a sequence of pairs.
-fn pairs(given: &Bound<'_, PyAny>) -> PyResult<Vec<(String, String)>> {
-    match given.cast::<PyDict>() {
+fn pairs(given: &Bound<'_, PyAny>, of: &str) -> Result<Vec<(String, String)>, Failure> {
+    let pairs = match given.cast::<PyDict>() {
         Ok(dict) => dict.items().extract(),
         Err(_) => given.extract(),
-    }
+    };
+    let pairs: PyResult<Vec<(Bound<'_, PyAny>, Bound<'_, PyAny>)>> = pairs;
+    let Ok(pairs) = pairs else {
+        let what = format!("its {of:?} is {}, not a dict", kind(given));
+        return Err(input(what).into());
+    };
+    let texts = |(name, value)| Ok((text(name, of)?, text(value, of)?));
+    pairs
+        .iter()
+        .map(|(name, value)| texts((name, value)))
+        .collect()
 }
 
 fn text(value: &Bound<'_, PyAny>, of: &str) -> Result<String, Failure> {
     let text = value.extract();
-    text.map_err(|_| input(format!("its {of:?} has {}, not a str", kind(value))).into())
+    text.map_err(|_| no_text(of, "has a value", value))
+}
+
+fn no_text(of: &str, is: &str, value: &Bound<'_, PyAny>) -> Failure {
+    let what = match value.cast::<PyString>() {
+        Ok(_) => format!("its {of:?} has lone surrogates in it"),
+        Err(_) => format!("its {of:?} {is} {}, not a str", kind(value)),
+    };
+    input(what).into()
 }
 
 fn is_missing(value: &Bound<'_, PyAny>) -> bool {

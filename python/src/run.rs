@@ -5,15 +5,15 @@ use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::mpsc::Receiver;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use haul_command::embedded::{self, CookieFile, Log};
 use haulage::{Error, Event, Events, Row, Status};
 use pyo3::prelude::*;
-use pyo3::sync::MutexExt as _;
-use pyo3::types::{PyIterator, PyList};
+use pyo3::types::PyList;
+use pyo3::{PyTraverseError, PyVisit};
 
 use crate::engine::Given;
 use crate::errors;
@@ -32,18 +32,49 @@ const REST: Duration = Duration::from_millis(10);
 /// How often a thread that waits looks whether a signal has come that another thread has received.
 const SIGNALS: Duration = Duration::from_millis(100);
 
-/// A run under way.
+/// A run under way. Dropping it stops the run.
 #[pyclass(frozen, module = "haulage._haulage")]
-pub(crate) struct RunHandle(OfProcess<Inner>);
+pub(crate) struct RunHandle(OfProcess<Arc<Inner>>);
 
+/// The end of a run into which rows are put. It does not keep the run alive: a source may take
+/// forever for its next row.
+#[pyclass(frozen, module = "haulage._haulage")]
+pub(crate) struct RowFeed(OfProcess<Feeding>);
+
+struct Feeding {
+    feed: Arc<Feed>,
+    run: Weak<Inner>,
+}
+
+/// No lock in it is held while Python code runs, or while its holder waits for the GIL: the code,
+/// a signal handler or a finalizer, may call this run.
 struct Inner {
-    run: Mutex<haulage::Run>,
+    run: Mutex<Engaged>,
     received: Mutex<Received>,
     wake_up: Arc<WakeUp>,
     failure: Failure,
     feed: Arc<Feed>,
     folder: Option<Arc<PathBuf>>,
     wants: Wants,
+}
+
+/// The engine's handle of a run, which keeps the engine alive.
+enum Engaged {
+    Open(haulage::Run),
+    /// The run is over. What it had received and read is known still.
+    Over {
+        received_bytes: u64,
+        rows: Option<u64>,
+    },
+}
+
+/// What Python is given.
+enum Item {
+    Outcome(Box<haulage::Outcome>),
+    /// An event, as the text of a JSON object.
+    Event(String),
+    /// The lines of a log, with their level.
+    Lines(u8, String),
 }
 
 /// What is wanted beside outcomes.
@@ -56,7 +87,9 @@ pub(crate) struct Wants {
 }
 
 struct Received {
-    events: Events,
+    /// `None` when all have been taken: they keep what the engine did for the run alive.
+    events: Option<Events>,
+    /// Events that have been taken, and that Python has not been given.
     batch: Vec<Event>,
     batches: usize,
     is_over: bool,
@@ -101,9 +134,9 @@ impl RunHandle {
     ) -> PyResult<Self> {
         let events = run.events();
         let wake_up = WakeUp::new()?;
-        Ok(Self(OfProcess::new(Inner {
+        Ok(Self(OfProcess::new(Arc::new(Inner {
             received: Mutex::new(Received {
-                events,
+                events: Some(events),
                 batch: Vec::new(),
                 batches: 0,
                 is_over: false,
@@ -113,27 +146,33 @@ impl RunHandle {
                 broken: None,
                 cookies,
             }),
-            run: Mutex::new(run),
+            run: Mutex::new(Engaged::Open(run)),
             failure: Failure::new(Arc::clone(&wake_up)),
             wake_up,
             feed: Arc::new(Feed::new(WakeUp::new()?)),
             folder: folder.map(Arc::new),
             wants,
-        })))
+        }))))
     }
 }
 
 impl Inner {
-    /// Returns the engine's handle. Whoever calls it has let go of the GIL: a thread that reads a
-    /// source may hold one of the engine's locks, and wait for the GIL.
-    fn run(&self) -> MutexGuard<'_, haulage::Run> {
+    fn run(&self) -> MutexGuard<'_, Engaged> {
         self.run.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns what has been received. Who waits for it lets go of the GIL.
-    fn received(&self, py: Python<'_>) -> MutexGuard<'_, Received> {
-        let received = self.received.lock_py_attached(py);
-        received.unwrap_or_else(PoisonError::into_inner)
+    /// Calls the engine's handle, unless the run is over. Without the GIL: a thread that reads a
+    /// source may hold one of the engine's locks, and wait for the GIL.
+    fn steer(&self, py: Python<'_>, call: impl FnOnce(&haulage::Run) + Send) {
+        py.detach(|| {
+            if let Engaged::Open(run) = &*self.run() {
+                call(run);
+            }
+        });
+    }
+
+    fn received(&self) -> MutexGuard<'_, Received> {
+        self.received.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Feeds the only source of the run.
@@ -141,8 +180,7 @@ impl Inner {
     where
         S: Iterator<Item = Row> + Send + 'static,
     {
-        py.detach(|| {
-            let run = self.run();
+        self.steer(py, |run| {
             run.feed(rows);
             run.close();
         });
@@ -151,25 +189,52 @@ impl Inner {
     /// Takes what has happened: `None` when the run is over; nothing when nothing has happened, and
     /// then the descriptor says when something has.
     fn take<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
-        let mut received = self.received(py);
+        let collected = py.detach(|| self.collect());
+        if !matches!(collected, Ok(Some(_)))
+            && let Some(error) = self.failure.take(py)
+        {
+            return Err(error);
+        }
+        let Some(items) = collected? else {
+            return Ok(None);
+        };
+        let list = PyList::empty(py);
+        for item in items {
+            match item {
+                Item::Outcome(outcome) => {
+                    let outcome = Outcome::new(*outcome, self.folder.clone());
+                    list.append(outcome.into_pyobject(py)?)?;
+                }
+                Item::Event(json) => list.append(json)?,
+                Item::Lines(level, lines) => list.append((level, lines))?,
+            }
+        }
+        Ok(Some(list))
+    }
+
+    /// Does what [`take`](Self::take) does, without the GIL.
+    fn collect(&self) -> PyResult<Option<Vec<Item>>> {
+        let mut received = self.received();
         let received = &mut *received;
         if received.is_over {
             return Ok(None);
         }
-        let items = PyList::empty(py);
+        let mut items = Vec::new();
         // Most events are none of Python's business.
         while items.is_empty() {
-            match py.detach(|| self.poll(received)) {
-                Poll::Pending => break,
-                Poll::Ready(0) => {
+            match self.poll(received) {
+                Poll::Ready(0) if received.batch.is_empty() => {
                     received.is_over = true;
-                    return self.end(py, received).map(|()| None);
+                    return self.end(received).map(|()| None);
                 }
-                Poll::Ready(_) => {}
+                Poll::Pending if received.batch.is_empty() => break,
+                _ => {}
             }
-            for event in mem::take(&mut received.batch) {
-                self.give(event, received, &items)?;
+            let mut batch = mem::take(&mut received.batch);
+            for event in batch.drain(..) {
+                self.give(event, received, &mut items);
             }
+            received.batch = batch;
         }
         if !items.is_empty() {
             received.batches += 1;
@@ -179,54 +244,63 @@ impl Inner {
 
     /// Adds what has happened to the batch, and returns how much that was: 0 when the run is over.
     fn poll(&self, received: &mut Received) -> Poll<usize> {
-        // The source has raised: what is under way stops where it can be resumed.
-        if self.failure.is_set() {
-            self.run().cancel();
-        }
         self.wake_up.clear();
+        let Some(events) = &mut received.events else {
+            return Poll::Ready(0);
+        };
         let waker = self.wake_up.waker();
-        let next = pin!(received.events.next_many(&mut received.batch));
+        let next = pin!(events.next_many(&mut received.batch));
         next.poll(&mut Context::from_waker(&waker))
     }
 
+    /// Adds all that has happened to the batch. Returns whether the run is over; then it lets go of
+    /// the engine.
+    fn drain(&self) -> bool {
+        let mut received = self.received();
+        loop {
+            match self.poll(&mut received) {
+                Poll::Ready(0) => break,
+                Poll::Ready(_) => {}
+                Poll::Pending => return false,
+            }
+        }
+        received.events = None;
+        self.let_go();
+        true
+    }
+
     /// Adds to `items` what Python is told of an event.
-    fn give(
-        &self,
-        event: Event,
-        received: &mut Received,
-        items: &Bound<'_, PyList>,
-    ) -> PyResult<()> {
+    fn give(&self, event: Event, received: &mut Received, items: &mut Vec<Item>) {
         if self.wants.log
-            && let Some(lines) = event::lines(&mut received.log, &event)
+            && let Some((level, lines)) = event::lines(&mut received.log, &event)
         {
-            items.append(lines)?;
+            items.push(Item::Lines(level, lines));
         }
         if self.wants.events
             && let Some(json) = embedded::event_json(&event)
         {
-            items.append(json)?;
+            items.push(Item::Event(json));
         }
         match event {
             Event::Ended(outcome) => {
                 received.counts.add(&outcome);
-                items.append(Outcome::new(*outcome, self.folder.clone()).into_pyobject(items.py())?)
+                items.push(Item::Outcome(outcome));
             }
             Event::InputFailed(error) | Event::Stopped(error) => {
                 received.broken.get_or_insert(error);
-                Ok(())
             }
-            _ => Ok(()),
+            _ => {}
         }
     }
 
-    /// Does what is left to do when the run is over, and raises what has ended it.
-    fn end(&self, py: Python<'_>, received: &mut Received) -> PyResult<()> {
+    /// Does what is left to do when the run is over. An error is what has ended it.
+    fn end(&self, received: &mut Received) -> PyResult<()> {
         self.feed.close();
-        let cookies = received.cookies.take();
-        let saved = py.detach(|| cookies.map(|cookies| cookies.save()));
-        if let Some(error) = self.failure.take() {
-            return Err(error);
-        }
+        received.events = None;
+        self.let_go();
+        // Others may wait for the end.
+        self.wake_up.set();
+        let saved = received.cookies.take().map(|cookies| cookies.save());
         let list = received.list.as_ref();
         let broken = list.and_then(|list| list.try_recv().ok());
         if let Some(error) = received.broken.take().or(broken) {
@@ -238,6 +312,20 @@ impl Inner {
         Ok(())
     }
 
+    /// Lets go of the engine, so that it can end before Python lets go of the run.
+    fn let_go(&self) {
+        let mut engaged = self.run();
+        if let Engaged::Open(run) = &*engaged {
+            let over = Engaged::Over {
+                received_bytes: run.received_bytes(),
+                rows: run.input_rows(),
+            };
+            let open = mem::replace(&mut *engaged, over);
+            drop(engaged);
+            drop(open);
+        }
+    }
+
     /// Waits until something has happened, or this time is over. Returns early after a signal.
     fn wait(&self, py: Python<'_>, most: Duration) -> PyResult<()> {
         if py.detach(|| self.wake_up.wait(most)) == Woken::BySignal || most >= SIGNALS {
@@ -246,84 +334,81 @@ impl Inner {
         Ok(())
     }
 
+    /// Waits until the run is over, or this time is. Returns whether it is over: then all that has
+    /// happened is in the batch.
+    fn wait_until_over(&self, py: Python<'_>, until: Instant) -> PyResult<bool> {
+        while !py.detach(|| self.drain()) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(false);
+            }
+            self.wait(py, left.min(SIGNALS))?;
+        }
+        Ok(true)
+    }
+
     /// Lets a group grow, unless the run ends meanwhile.
     fn rest(&self, py: Python<'_>) -> PyResult<()> {
-        let received = self.received(py);
-        if received.batches <= AT_ONCE || received.is_over {
-            return Ok(());
+        if py.detach(|| self.rest_until_signal()) == Woken::BySignal {
+            py.check_signals()?;
         }
+        Ok(())
+    }
+
+    fn rest_until_signal(&self) -> Woken {
+        let received = self.received();
+        let Some(events) = &received.events else {
+            return Woken::Ready;
+        };
         let until = Instant::now() + REST;
         let waker = self.wake_up.waker();
-        let mut over = pin!(received.events.over());
-        while over
-            .as_mut()
-            .poll(&mut Context::from_waker(&waker))
-            .is_pending()
-        {
+        let mut context = Context::from_waker(&waker);
+        let mut over = pin!(events.over());
+        while received.batches > AT_ONCE && over.as_mut().poll(&mut context).is_pending() {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
             }
-            if py.detach(|| self.wake_up.wait(left)) == Woken::BySignal {
-                py.check_signals()?;
+            if self.wake_up.wait(left) == Woken::BySignal {
+                return Woken::BySignal;
             }
             self.wake_up.clear();
         }
-        Ok(())
+        Woken::Ready
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // The engine's reader may wait for a row, and would keep its threads from ending.
+        self.feed.close();
     }
 }
 
 #[pymethods]
 impl RunHandle {
     /// Reads a list from a file. Nothing more can be fed.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "Python's values are converted into owned ones"
+    )]
     fn feed_list(&self, py: Python<'_>, path: PathBuf, options: Given) -> PyResult<()> {
         let inner = self.0.get()?;
         let list = py.detach(|| embedded::list(&path, &options));
         let list = list.map_err(|problem| errors::of_problem(&problem))?;
-        inner.received(py).list = Some(list.broken);
+        py.detach(|| inner.received().list = Some(list.broken));
         inner.feed_all(py, list.rows);
         Ok(())
     }
 
-    /// Prepares the run for rows that are added. Returns the descriptor that becomes readable when
-    /// there is room again.
-    fn feed_rows(&self, py: Python<'_>) -> PyResult<i32> {
+    /// Prepares the run for rows that are added, and returns where they are.
+    fn feed_rows(&self, py: Python<'_>) -> PyResult<RowFeed> {
         let inner = self.0.get()?;
         inner.feed_all(py, Fed(Arc::clone(&inner.feed)));
-        Ok(inner.feed.descriptor())
-    }
-
-    /// Adds a row. Returns whether there is room for more.
-    fn add(&self, item: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.0.get()?.feed.add(row::read(item)) == Room::Left)
-    }
-
-    /// Adds all rows of an iterator, as there is room for them; ends early when the run is over.
-    fn add_all(&self, py: Python<'_>, rows: Bound<'_, PyIterator>) -> PyResult<()> {
-        let feed = &self.0.get()?.feed;
-        for item in rows {
-            match feed.add(row::read(&item?)) {
-                Room::Left => {}
-                Room::None if py.detach(|| feed.wait_for_room()) => {}
-                Room::None | Room::Closed => break,
-            }
-        }
-        Ok(())
-    }
-
-    /// Says that no more rows are added.
-    fn close_rows(&self) -> PyResult<()> {
-        self.0.get()?.feed.close();
-        Ok(())
-    }
-
-    /// Stops the run, and lets its receiver raise this.
-    fn fail(&self, py: Python<'_>, error: Bound<'_, PyAny>) -> PyResult<()> {
-        let inner = self.0.get()?;
-        inner.failure.set(PyErr::from_value(error));
-        inner.feed.close();
-        py.detach(|| inner.run().cancel());
-        Ok(())
+        Ok(RowFeed(OfProcess::new(Feeding {
+            feed: Arc::clone(&inner.feed),
+            run: Arc::downgrade(inner),
+        })))
     }
 
     /// Returns what has happened; an empty list if nothing has. `None` when the run is over.
@@ -359,7 +444,8 @@ impl RunHandle {
     /// Returns how many seconds an event loop does best to wait before it takes the next group.
     #[getter]
     fn rest(&self, py: Python<'_>) -> PyResult<f64> {
-        let batches = self.0.get()?.received(py).batches;
+        let inner = self.0.get()?;
+        let batches = py.detach(|| inner.received().batches);
         Ok(if batches > AT_ONCE {
             REST.as_secs_f64()
         } else {
@@ -371,7 +457,8 @@ impl RunHandle {
     /// their files.
     #[getter]
     fn counts(&self, py: Python<'_>) -> PyResult<(u64, u64, u64, u64, u64)> {
-        let counts = self.0.get()?.received(py).counts;
+        let inner = self.0.get()?;
+        let counts = py.detach(|| inner.received().counts);
         Ok((
             counts.done,
             counts.skipped,
@@ -394,52 +481,129 @@ impl RunHandle {
     }
 
     fn pause(&self, py: Python<'_>) -> PyResult<()> {
-        let inner = self.0.get()?;
-        py.detach(|| inner.run().pause());
+        self.0.get()?.steer(py, haulage::Run::pause);
         Ok(())
     }
 
     fn resume(&self, py: Python<'_>) -> PyResult<()> {
-        let inner = self.0.get()?;
-        py.detach(|| inner.run().resume());
+        self.0.get()?.steer(py, haulage::Run::resume);
         Ok(())
     }
 
     fn cancel(&self, py: Python<'_>) -> PyResult<()> {
         let inner = self.0.get()?;
         inner.feed.close();
-        py.detach(|| inner.run().cancel());
+        inner.steer(py, haulage::Run::cancel);
         Ok(())
     }
 
-    fn remove(&self, py: Python<'_>, row: u64) -> PyResult<()> {
+    /// Stops the run, and waits at most so many seconds for its end. What has happened until then
+    /// is received later. Returns whether it has ended.
+    fn stop(&self, py: Python<'_>, seconds: f64) -> PyResult<bool> {
         let inner = self.0.get()?;
-        py.detach(|| inner.run().remove(row));
+        self.cancel(py)?;
+        let until = Instant::now() + Duration::from_secs_f64(seconds.max(0.0));
+        let is_over = inner.wait_until_over(py, until);
+        // Others may wait for what has happened.
+        inner.wake_up.set();
+        is_over
+    }
+
+    fn remove(&self, py: Python<'_>, row: u64) -> PyResult<()> {
+        self.0.get()?.steer(py, |run| run.remove(row));
         Ok(())
     }
 
     fn limit_rate(&self, py: Python<'_>, bytes_per_second: Option<u64>) -> PyResult<()> {
-        let inner = self.0.get()?;
         let limit = bytes_per_second.and_then(NonZeroU64::new);
-        py.detach(|| inner.run().limit_rate(limit));
+        self.0.get()?.steer(py, |run| run.limit_rate(limit));
         Ok(())
     }
 
     #[getter]
     fn received_bytes(&self, py: Python<'_>) -> PyResult<u64> {
         let inner = self.0.get()?;
-        Ok(py.detach(|| inner.run().received_bytes()))
+        Ok(py.detach(|| match &*inner.run() {
+            Engaged::Open(run) => run.received_bytes(),
+            Engaged::Over { received_bytes, .. } => *received_bytes,
+        }))
     }
 
     #[getter]
     fn in_flight(&self, py: Python<'_>) -> PyResult<usize> {
         let inner = self.0.get()?;
-        Ok(py.detach(|| inner.run().in_flight()))
+        Ok(py.detach(|| match &*inner.run() {
+            Engaged::Open(run) => run.in_flight(),
+            Engaged::Over { .. } => 0,
+        }))
     }
 
     #[getter]
     fn rows(&self, py: Python<'_>) -> PyResult<Option<u64>> {
         let inner = self.0.get()?;
-        Ok(py.detach(|| inner.run().input_rows()))
+        Ok(py.detach(|| match &*inner.run() {
+            Engaged::Open(run) => run.input_rows(),
+            Engaged::Over { rows, .. } => *rows,
+        }))
+    }
+
+    /// An exception of the source refers to its frames, which may refer to the run.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self.0.get_unless_forked() {
+            Some(inner) => inner.failure.traverse(&visit),
+            None => Ok(()),
+        }
+    }
+
+    fn __clear__(&self) {
+        if let Some(inner) = self.0.get_unless_forked() {
+            inner.failure.clear();
+        }
+    }
+}
+
+#[pymethods]
+impl RowFeed {
+    /// Adds a row. Returns whether there is room for more.
+    fn add(&self, item: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let row = row::read(item);
+        Ok(self.0.get()?.feed.add(row) == Room::Left)
+    }
+
+    /// Waits until there is room again. Returns whether more rows are wanted.
+    fn wait_for_room(&self, py: Python<'_>) -> PyResult<bool> {
+        let feed = &self.0.get()?.feed;
+        Ok(py.detach(|| feed.wait_for_room()))
+    }
+
+    /// Returns whether no more rows are wanted.
+    #[getter]
+    fn is_closed(&self) -> PyResult<bool> {
+        Ok(self.0.get()?.feed.is_closed())
+    }
+
+    /// Returns the descriptor that becomes readable when there is room again.
+    fn fileno(&self) -> PyResult<i32> {
+        Ok(self.0.get()?.feed.descriptor())
+    }
+
+    /// Says that no more rows are added.
+    fn close(&self) -> PyResult<()> {
+        self.0.get()?.feed.close();
+        Ok(())
+    }
+
+    /// Stops the run, and lets its receiver raise this.
+    fn fail(&self, py: Python<'_>, error: Bound<'_, PyAny>) -> PyResult<()> {
+        let feeding = self.0.get()?;
+        let Some(inner) = feeding.run.upgrade() else {
+            return Ok(());
+        };
+        inner.failure.set(error.unbind());
+        feeding.feed.close();
+        inner.steer(py, haulage::Run::cancel);
+        // It may be the last one.
+        py.detach(|| drop(inner));
+        Ok(())
     }
 }
