@@ -9,8 +9,9 @@ import sys
 from typing import Any
 
 import dask.dataframe as dd
-import haulage
 import pandas as pd
+
+import haulage
 
 
 def part(rows: pd.DataFrame, dest: str, options: dict[str, Any]) -> pd.DataFrame:

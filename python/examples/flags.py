@@ -1,8 +1,9 @@
 """Downloads twenty flags, four at once, with a bar, and says when each starts and ends."""
 import sys
 
-import haulage
 from tqdm import tqdm
+
+import haulage
 
 BASE = sys.argv[1] if len(sys.argv) > 1 else "http://flupy.org"
 CODES = "cn in us id br pk ng bd ru jp mx ph vn et eg de ir tr cd fr".split()

@@ -14,8 +14,9 @@ from functools import partial
 from multiprocessing import get_context
 from typing import Any
 
-import haulage
 import pyarrow as pa
+
+import haulage
 
 Result = dict[str, Any]
 

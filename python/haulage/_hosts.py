@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, overload
 
 from haulage import _haulage
+from haulage._arrow import arrow
 
 
 @overload
@@ -32,8 +33,7 @@ def host_of(url: Any) -> Any:
         return None
     if isinstance(url, str):
         return _haulage.host_of(url)
-    import pyarrow as pa
-
+    pa = arrow()
     return pa.array([host_of(each) for each in _values(url)], pa.string())
 
 

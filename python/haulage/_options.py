@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypedDict
 from haulage import _haulage
 
 if TYPE_CHECKING:
-    from typing_extensions import TypeAlias
+    from typing import TypeAlias
 
     Duration: TypeAlias = float | timedelta | str
     Size: TypeAlias = int | str

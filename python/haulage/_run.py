@@ -31,7 +31,9 @@ from haulage._progress import Progress
 from haulage._request import Request
 
 if TYPE_CHECKING:
-    from typing_extensions import Self, TypeAlias, Unpack
+    from typing import TypeAlias
+
+    from typing_extensions import Self, Unpack
 
     from haulage._options import Options, Path
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Any
 
+from haulage._arrow import arrow
 from haulage._haulage import InputError, Outcome, columns
 from haulage._run import Run
 
@@ -31,7 +32,7 @@ ROWS_AT_LEAST = 4
 EXPECTED_BYTES = 4 << 20
 
 
-def download_table(  # type: ignore[misc]  # there is a column of checksums, not an option
+def download_table(
     table: Any,
     *,
     url: str = "url",
@@ -68,13 +69,15 @@ def download_table(  # type: ignore[misc]  # there is a column of checksums, not
     >>> table["status"].to_pylist()
     ['done']
     """
-    import pyarrow as pa
-
+    pa = arrow()
     if isinstance(table, dict):
         table = pa.table(table)
     reader = reader_of(table)
     if not hasattr(reader, "schema"):
-        reader = pa.Table.from_batches(list(reader)).to_reader()
+        batches = list(reader)
+        if not batches:
+            raise InputError("there is no batch, so there is no column of URLs")
+        reader = pa.Table.from_batches(batches).to_reader()
     wanted = Columns(url, name, checksum)
     check(wanted, reader.schema.names, dest, content, options)
     schema = result_schema(hashes_of(options), content)
@@ -85,7 +88,7 @@ def download_table(  # type: ignore[misc]  # there is a column of checksums, not
     return joined(table, [batch for batch, _ in answered], reader.schema, result)
 
 
-def download_batches(  # type: ignore[misc]
+def download_batches(
     batches: Any,
     *,
     url: str = "url",
@@ -454,8 +457,7 @@ def distinct(names: Sequence[str], taken: Sequence[str], prefix: str | None) -> 
 
 def reader_of(table: Any) -> Any:
     """Returns an iterable of record batches, with a schema if the table has one."""
-    import pyarrow as pa
-
+    pa = arrow()
     if hasattr(table, "__arrow_c_stream__"):
         return pa.RecordBatchReader.from_stream(table)
     if hasattr(table, "__arrow_c_array__"):

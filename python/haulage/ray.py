@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from typing_extensions import Unpack
 
-    from haulage._options import Options, Path
+    from haulage._options import Path, TableOptions
 
 # The column by which rows are divided. It is gone again from the result.
 HOST = "__haul_host"
@@ -34,7 +34,7 @@ HOST = "__haul_host"
 OF_ACTOR = OF_ENGINE | {"jobs"}
 
 
-def download(  # type: ignore[misc]  # there is a column of checksums, not an option
+def download(
     ds: ray.data.Dataset,
     url: str = "url",
     *,
@@ -46,7 +46,7 @@ def download(  # type: ignore[misc]  # there is a column of checksums, not an op
     concurrency: int = 2,
     num_cpus: float = 0.25,
     partitions: int | None = None,
-    **options: Unpack[Options],
+    **options: Unpack[TableOptions],
 ) -> ray.data.Dataset:
     """Downloads the URLs of a Dataset, and gives a Dataset with the results.
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
     from typing_extensions import Unpack
 
-    from haulage._options import Options, Path
+    from haulage._options import Path, TableOptions
 
 # The longest file that goes into a column: a value of Spark has less than 2 GiB, and so has a row.
 # By default it is what an executor's memory can be expected to have room for.
@@ -45,7 +45,7 @@ MAX_CONTENT = 1 << 30
 DEFAULT_CONTENT = 256 << 20
 
 
-def download(  # type: ignore[misc]  # there is a column of checksums, not an option
+def download(
     df: DataFrame,
     url: str = "url",
     *,
@@ -55,7 +55,7 @@ def download(  # type: ignore[misc]  # there is a column of checksums, not an op
     content: bool = False,
     prefix: str | None = None,
     partitions: int | None = None,
-    **options: Unpack[Options],
+    **options: Unpack[TableOptions],
 ) -> DataFrame:
     """Downloads the URLs of a DataFrame, and gives a DataFrame with the results.
 

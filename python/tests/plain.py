@@ -7,8 +7,6 @@ import tempfile
 
 import haulage
 
-ORIGIN = os.environ["HAULAGE_ORIGIN"]
-
 
 def download(base: str, folder: str) -> None:
     urls = [f"{base}/data/flags/{code}/{code}.gif" for code in ("cn", "in", "us")]
@@ -21,17 +19,24 @@ def download(base: str, folder: str) -> None:
 
     assert asyncio.run(again()).skipped == 3
     try:
-        haulage.download_table([], dest=folder)
-    except ModuleNotFoundError as error:
-        assert "pyarrow" in str(error), error
+        haulage.download_table({"url": urls}, dest=folder)
+    except ImportError as error:
+        assert "pip install pyarrow" in str(error), error
+    else:
+        raise AssertionError("there is pyarrow here")
 
 
-with tempfile.TemporaryDirectory() as folder:
-    server = subprocess.Popen([ORIGIN, "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True)
-    try:
-        assert server.stdout is not None
-        line = server.stdout.readline()
-        download("http" + line.split("http", 1)[1].split()[0].rstrip("/"), folder)
-    finally:
-        server.kill()
-print("three flags, twice")
+def main() -> None:
+    command = [os.environ["HAULAGE_ORIGIN"], "--listen", "127.0.0.1:0"]
+    with tempfile.TemporaryDirectory() as folder:
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        try:
+            assert server.stdout is not None
+            download(server.stdout.readline().strip().rstrip("/"), folder)
+        finally:
+            server.kill()
+    print("three flags, twice")
+
+
+if __name__ == "__main__":
+    main()

@@ -6,10 +6,11 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import haulage
 import pytest
-from haulage import InputError, _tables
 from scripted import Server, body
+
+import haulage
+from haulage import InputError, _tables
 
 pa = pytest.importorskip("pyarrow")
 

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from multiprocessing import get_context
 from pathlib import Path
 
-import haulage
 import pytest
-from haulage import InputError, _cluster
 from scripted import Server, body
+
+import haulage
+from haulage import InputError, _cluster
 
 pa = pytest.importorskip("pyarrow")
 

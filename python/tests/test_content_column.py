@@ -12,8 +12,9 @@ import pytest
 
 pytest.importorskip("pyarrow")
 
-import haulage
 from scripted import Server
+
+import haulage
 
 QUICK = os.environ.get("HAULAGE_QUICK") == "1"
 FILES = 2_000 if QUICK else 10_000

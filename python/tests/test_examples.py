@@ -14,7 +14,7 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 def test_flags_are_downloaded(origin, tmp_path, name):
     if name == "flags_by_hand.py":
         pytest.importorskip("aiohttp")
-    script = [sys.executable, str(EXAMPLES / name), origin.base]
+    script = [sys.executable, str(EXAMPLES / name), origin.address]
     ran = subprocess.run(script, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert len(list((tmp_path / "downloads").glob("*.gif"))) == 20
     said = ran.stdout
@@ -31,12 +31,12 @@ def test_notebook_runs(origin, tmp_path):
     nbformat = pytest.importorskip("nbformat")
     nbclient = pytest.importorskip("nbclient")
     pytest.importorskip("matplotlib")
-    os.environ["HAULAGE_BASE"] = origin.base
+    os.environ["HAULAGE_BASE"] = origin.address
     os.environ["HAULAGE_FOLDER"] = str(tmp_path / "downloads")
     notebook = nbformat.read(EXAMPLES / "flags.ipynb", as_version=4)
     assert all(not cell.outputs for cell in notebook.cells if cell.cell_type == "code")
     nbclient.NotebookClient(notebook, timeout=100, kernel_name="python3").execute()
-    failures = notebook.cells[8].outputs[0]["data"]["text/plain"]
+    failures = notebook.cells[7].outputs[0]["data"]["text/plain"]
     assert "404" in failures and "410" in failures and "no scheme" in failures
-    plot = notebook.cells[10].outputs
+    plot = notebook.cells[9].outputs
     assert any("image/png" in output.get("data", {}) for output in plot)

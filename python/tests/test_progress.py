@@ -99,7 +99,7 @@ def test_exception_of_the_function_stops_the_run_in_a_loop(gates):
 def test_function_may_steer_the_run(gates):
     def stop(event):
         run.cancel()
-        run.stats  # noqa: B018 (a lock that is held would be waited for)
+        run.stats
 
     run = haulage.download([gates.url("/a"), gates.url("/held/b")], progress=stop)
     assert {outcome.status for outcome in run} <= {"done", "failed"}

@@ -19,8 +19,6 @@ import pytest
 
 pytest.importorskip("ray.data")
 
-import haulage
-import haulage.ray
 import ray
 import ray.data
 from courtesy import (
@@ -34,9 +32,12 @@ from courtesy import (
     split,
     urls,
 )
-from haulage import InputError
 from ray.cluster_utils import Cluster
 from scripted import Server, body
+
+import haulage
+import haulage.ray
+from haulage import InputError
 
 # The package may be a checkout that is not installed: for the processes of the nodes.
 os.environ["PYTHONPATH"] = str(Path(haulage.__file__).parents[1])

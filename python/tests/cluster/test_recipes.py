@@ -7,10 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import haulage
 import pytest
 from courtesy import DELAY, PER_HOST, assert_courteous, assert_files, urls
 from scripted import Server
+
+import haulage
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 sys.path.append(str(EXAMPLES))

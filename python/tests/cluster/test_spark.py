@@ -15,8 +15,6 @@ import pytest
 
 pytest.importorskip("pyspark")
 
-import haulage
-import haulage.spark
 from courtesy import (
     DELAY,
     PER_HOST,
@@ -29,9 +27,12 @@ from courtesy import (
     split,
     urls,
 )
-from haulage import InputError
 from pyspark.sql import SparkSession
 from scripted import Server, body
+
+import haulage
+import haulage.spark
+from haulage import InputError
 
 PACKAGE = str(Path(haulage.__file__).parent.parent)
 
