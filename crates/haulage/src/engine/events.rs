@@ -8,25 +8,19 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 
 use super::run::Run;
-use super::run::event_queue::EventReceiver;
 use crate::event::Event;
 
 /// The events of a run, in order: a stream that ends when the run is over.
 ///
 /// The engine's look-ahead bounds how many events wait in it. Works on any runtime.
 pub struct Events {
-    received: EventReceiver,
     run: Arc<Run>,
     over: bool,
 }
 
 impl Events {
-    pub(super) fn new(received: EventReceiver, run: Arc<Run>) -> Self {
-        Self {
-            received,
-            run,
-            over: false,
-        }
+    pub(super) fn new(run: Arc<Run>) -> Self {
+        Self { run, over: false }
     }
 
     /// Returns the next event; `None` when the run is over.
@@ -43,11 +37,7 @@ impl Events {
         buffer.push(first);
         let mut more = 1;
         let mut ended = 0;
-        while let Ok(event) = self.received.try_recv() {
-            let Some(mut event) = event else {
-                self.over = true;
-                break;
-            };
+        while let Some(mut event) = self.run.ledger.events.take() {
             if let Event::Ended(outcome) = &mut event {
                 outcome.reservation = None;
                 ended += 1;
@@ -69,7 +59,7 @@ impl Events {
         if self.over {
             return Poll::Ready(None);
         }
-        let mut event = ready!(self.received.poll_recv(context)).flatten();
+        let mut event = ready!(self.run.ledger.events.poll(context));
         match &mut event {
             None => self.over = true,
             Some(Event::Ended(outcome)) => {
@@ -88,6 +78,12 @@ impl Stream for Events {
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Event>> {
         self.get_mut().poll(context)
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        self.run.ledger.events.close();
     }
 }
 

@@ -136,7 +136,7 @@ impl RunHandle {
     pub fn events(&mut self) -> Events {
         let is_first = !std::mem::replace(&mut self.has_given_events, true);
         assert!(is_first, "the events of a run are taken once");
-        Events::new(self.run.ledger.receive(), Arc::clone(&self.run))
+        Events::new(Arc::clone(&self.run))
     }
 }
 

@@ -272,11 +272,10 @@ impl Engine {
 impl Inner {
     /// Returns the headers that a run sends. Runs that send the same share them.
     fn headers(&self, options: &RunOptions) -> Result<Arc<Headers>, Error> {
-        let headers = Headers::new(options)?;
         let mut last = lock(&self.last_headers);
         match &*last {
-            Some(last) if **last == headers => Ok(Arc::clone(last)),
-            _ => Ok(Arc::clone(last.insert(Arc::new(headers)))),
+            Some(last) if last.are_of(options) => Ok(Arc::clone(last)),
+            _ => Ok(Arc::clone(last.insert(Arc::new(Headers::new(options)?)))),
         }
     }
 }

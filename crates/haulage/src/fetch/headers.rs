@@ -37,8 +37,8 @@ const HARMLESS: [HeaderName; 7] = [
 ];
 
 /// The headers of every request of a run.
-#[derive(PartialEq, Eq)]
 pub(crate) struct Headers {
+    given: Given,
     /// For the origin of a URL as given.
     own: HeaderMap,
     /// For any other, where a redirect led; `None` if they are the same.
@@ -49,7 +49,38 @@ pub(crate) struct Headers {
     hosts: Box<[HostOptions]>,
 }
 
+/// The options that headers are made from.
+#[derive(PartialEq, Eq)]
+struct Given {
+    content_encoding: ContentEncoding,
+    user_agent: Option<HeaderValue>,
+    credentials: Option<Credentials>,
+    headers: HeaderMap,
+    bearer: Option<BearerFile>,
+    netrc: Option<Netrc>,
+    hosts: Vec<HostOptions>,
+}
+
+impl Given {
+    fn of(options: &RunOptions) -> Self {
+        Self {
+            content_encoding: options.content_encoding,
+            user_agent: options.user_agent.clone(),
+            credentials: options.credentials.clone(),
+            headers: options.headers.clone(),
+            bearer: options.bearer.clone(),
+            netrc: options.netrc.clone(),
+            hosts: options.hosts.clone(),
+        }
+    }
+}
+
 impl Headers {
+    /// Returns whether they are those of a run with these options.
+    pub(crate) fn are_of(&self, options: &RunOptions) -> bool {
+        self.given == Given::of(options)
+    }
+
     pub(crate) fn new(options: &RunOptions) -> Result<Self, Error> {
         let mut own = HeaderMap::new();
         own.insert(ACCEPT, HeaderValue::from_static("*/*"));
@@ -93,6 +124,7 @@ impl Headers {
             .collect();
         hosts.sort_by_key(|host| Reverse(host.hosts.rank()));
         Ok(Self {
+            given: Given::of(options),
             own,
             elsewhere,
             logins: (!logins.are_none()).then(|| Box::new(logins)),

@@ -15,8 +15,7 @@ pub(crate) struct IdleTimer {
     timeout: Duration,
     /// In bytes per second.
     lowest_speed: u64,
-    /// Set for the deadline of the current wait or earlier, since deadlines only move forward. If
-    /// it rings too early, it is set again.
+    /// Set for the deadline of the current wait or earlier. If it rings too early, it is set again.
     alarm: Pin<Box<Sleep>>,
     /// The window in which the body's speed is measured; `None` until the lane had to wait for the
     /// body.
@@ -140,6 +139,15 @@ impl IdleTimer {
         .await
     }
 
+    /// Waits for that long, between two requests.
+    pub(crate) async fn sleep(&mut self, time: Duration) {
+        let until = Instant::now() + time;
+        if self.alarm.deadline() > until {
+            self.alarm.as_mut().reset(until);
+        }
+        poll_fn(|context| self.poll_alarm(until, context)).await;
+    }
+
     /// Judges the window that is over, and begins the next one. A window lasts longer than the
     /// timeout if nobody waits for the body at its end. Fails with `timeout` if the body was too
     /// slow.
@@ -231,6 +239,18 @@ mod tests {
         assert_eq!(start.elapsed().as_secs(), 10);
         let error = timer.guard(std::future::pending::<()>()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Timeout);
+        assert_eq!(start.elapsed().as_secs(), 13);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waits_of_other_lengths_end_in_time() {
+        let mut timer = timer(0);
+        let start = Instant::now();
+        for (wait, ends) in [(1, 1), (7, 8), (2, 10)] {
+            timer.sleep(wait * SECOND).await;
+            assert_eq!(start.elapsed().as_secs(), ends);
+        }
+        timer.guard(std::future::pending::<()>()).await.unwrap_err();
         assert_eq!(start.elapsed().as_secs(), 13);
     }
 

@@ -235,15 +235,35 @@ impl Names {
     /// Returns the table that a key belongs to, and the number of entries that the table starts
     /// with.
     fn shard(&mut self, key: Key) -> (&mut Shard, usize) {
-        let [index, ..] = key.0.to_be_bytes();
-        let index = usize::from(index);
-        if self.shards.is_empty() {
-            self.shards.resize_with(SHARDS, Shard::default);
+        if self.shards.len() < SHARDS {
+            self.add_shards();
         }
+        let [index, ..] = key.0.to_be_bytes();
+        let index = match self.shards.len() {
+            1 => 0,
+            _ => usize::from(index),
+        };
         (
             &mut self.shards[index],
             SMALLEST + index * SMALLEST / (4 * SHARDS),
         )
+    }
+
+    /// Adds the first table or, when that has many names, all others.
+    fn add_shards(&mut self) {
+        match &mut self.shards[..] {
+            [] => self.shards.push(Shard::default()),
+            [only] if only.used == FEW => {
+                let names = std::mem::take(&mut only.entries);
+                self.shards.clear();
+                self.shards.resize_with(SHARDS, Shard::default);
+                for name in names.into_iter().filter(|entry| entry.name != 0) {
+                    let (shard, start) = self.shard(Key(name.name));
+                    shard.find_or_insert(Key(name.name), name.row, start);
+                }
+            }
+            _ => {}
+        }
     }
 }
 
@@ -251,6 +271,8 @@ impl Names {
 const MAX_MOVED: usize = 10_000;
 /// Number of tables. The first byte of a key is the index of its table.
 const SHARDS: usize = 256;
+/// Number of names up to which there is only one table: many runs have few rows.
+const FEW: usize = 24;
 /// Entries in the smallest new table; the largest new one has a quarter more.
 const SMALLEST: usize = 32;
 

@@ -98,7 +98,12 @@ impl Directory {
     pub(crate) fn open(path: &Path, options: &RunOptions) -> Result<(Self, StatePlace), Error> {
         let shown = path.display();
         let failed = |error| Error::disk(&format!("cannot use the folder {shown}"), error);
-        fs::create_dir_all(path).map_err(|error| match error.kind() {
+        let made = if path.is_dir() {
+            Ok(())
+        } else {
+            fs::create_dir_all(path)
+        };
+        made.map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => Error::new(
                 ErrorKind::Disk,
                 format!("{shown} is no folder, or lies below a file; choose another with --dir"),
@@ -295,6 +300,10 @@ impl KeptParts for Directory {
 
 impl LastingParts for Directory {
     fn adopt(&self, recorded: &[(u64, u64)]) -> io::Result<Vec<u64>> {
+        if self.space.own.is_some() {
+            // Its folder was made for it: nothing can be in there.
+            return Ok(Vec::new());
+        }
         let (kept, first) = left::keep(&self.space.parts, recorded)?;
         self.first_part.store(first, Ordering::Relaxed);
         Ok(kept)

@@ -191,7 +191,7 @@ impl Link {
     pub(crate) async fn wait(&mut self) -> Option<Lease<Work>> {
         tokio::select! {
             () = self.handle.called() => return self.handle.take(),
-            () = tokio::time::sleep(KEEP_IDLE) => {}
+            () = self.idle.sleep(KEEP_IDLE) => {}
             () = Connection::ended(&mut self.connection) => self.give_up(),
         }
         if self.services.dispatcher.leave(self.host, &self.handle) {

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use tokio_util::sync::CancellationToken;
 
-use super::event_queue::{EventQueue, EventReceiver};
+use super::event_queue::EventQueue;
 use super::window::{Entry, Window};
 use crate::error::Error;
 use crate::event::Event;
@@ -18,7 +18,7 @@ use crate::state::{PriorRecord, State};
 /// The ledger of a run.
 pub(crate) struct Ledger {
     window: Window,
-    events: EventQueue,
+    pub(crate) events: EventQueue,
     /// The records of earlier runs, and for later ones; `None` if nothing is recorded.
     state: Option<Arc<State>>,
     /// Added to the numbers of rows where they are recorded.
@@ -216,11 +216,6 @@ impl Ledger {
     pub(crate) fn end_events(&self) {
         // The receiver may be gone.
         self.events.send(None);
-    }
-
-    /// Returns the receiver of all events, which is taken once.
-    pub(crate) fn receive(&self) -> EventReceiver {
-        self.events.receive()
     }
 
     /// Returns whether each row so far has its file.

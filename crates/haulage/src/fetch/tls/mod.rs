@@ -66,6 +66,9 @@ pub(super) fn client_config(
 /// # Errors
 /// Of kind `input`, when they cannot, or when no version of TLS is left.
 pub(crate) fn read_and_check(options: &mut TlsOptions) -> Result<(), Error> {
+    if *options == TlsOptions::default() {
+        return Ok(());
+    }
     versions(options)?;
     load::load(options)?;
     let reads_roots = matches!(options.roots, Roots::File(_) | Roots::Files(_));

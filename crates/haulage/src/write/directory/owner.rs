@@ -2,8 +2,14 @@
 //! that others can tell whether the process still runs.
 
 use std::fs;
+use std::sync::Mutex;
 
 use rustix::process::{Pid, test_kill_process};
+
+use crate::sync::lock;
+
+/// This process, once it has been asked for, without a title: the rest does not change.
+static THIS: Mutex<Option<Owner>> = Mutex::new(None);
 
 /// A process, with what others need to find it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,8 +41,27 @@ pub(super) enum Life {
 impl Owner {
     /// Returns this process as the owner.
     pub(super) fn this(title: &str) -> Self {
-        let read = |path: &str| first_line(&fs::read_to_string(path).unwrap_or_default());
         let process = std::process::id();
+        let mut known = lock(&THIS);
+        // After a fork it is that of another process.
+        let this = known.take().filter(|this| this.process == process);
+        let this = this.filter(Self::is_complete);
+        let this = this.unwrap_or_else(|| Self::read(process));
+        Self {
+            title: first_line(title),
+            ..known.insert(this).clone()
+        }
+    }
+
+    /// Returns whether all was read that hosts usually tell.
+    fn is_complete(&self) -> bool {
+        let all = [&self.host, &self.machine, &self.boot, &self.namespace];
+        self.started.is_some() && all.iter().all(|text| !text.is_empty())
+    }
+
+    /// Reads what is known of this process, which has that number.
+    fn read(process: u32) -> Self {
+        let read = |path: &str| first_line(&fs::read_to_string(path).unwrap_or_default());
         let namespace = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
         Self {
             process,
@@ -45,7 +70,7 @@ impl Owner {
             machine: read("/etc/machine-id"),
             boot: read("/proc/sys/kernel/random/boot_id"),
             namespace: namespace.to_string_lossy().into_owned(),
-            title: first_line(title),
+            title: String::new(),
         }
     }
 
