@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import json
 import logging
 import os
 import threading
@@ -28,9 +26,11 @@ from haulage._engine import Engine, default_engine
 from haulage._haulage import InputError, Outcome
 from haulage._options import OF_ENGINE, pairs, several
 from haulage._progress import Progress
+from haulage._readable import Readable
 from haulage._request import Request
 
 if TYPE_CHECKING:
+    import asyncio
     from typing import TypeAlias
 
     from typing_extensions import Self, Unpack
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     Row: TypeAlias = str | Mapping[str, object] | Request
     Source: TypeAlias = Row | Path | Iterable[Row] | AsyncIterable[Row] | Any
 
+# asyncio is imported where it is used: it takes half of the time that importing all of this does.
 log = logging.getLogger("haulage")
 
 # Seconds between two looks at whether another run has let go of a folder.
@@ -220,6 +221,8 @@ class Run:
         return handle
 
     async def _opened_async(self) -> _haulage.RunHandle | None:
+        import asyncio
+
         while (handle := self._handle or self._open()) is None and not self._is_over:
             self._say_busy()
             await asyncio.sleep(BUSY)
@@ -271,6 +274,8 @@ class Run:
 
     async def _receive_async(self) -> bool:
         """Waits for outcomes. Returns whether there may be more."""
+        import asyncio
+
         if self._is_over:
             return False
         try:
@@ -314,6 +319,8 @@ class Run:
             level, text = item
             log.log(level, "%s", text)
         elif self._observer is not None:
+            import json
+
             self._observer(json.loads(item))
         return False
 
@@ -329,6 +336,8 @@ class Run:
     # Feeding
 
     def _start_feeder(self) -> None:
+        import asyncio
+
         if self._feeder is None and self._rows is not None and not self._is_over:
             if isinstance(self._source, AsyncIterable):
                 self._feeder = asyncio.create_task(feed_async(self._source, self._rows))
@@ -383,6 +392,8 @@ class Run:
 
     async def aclose(self) -> None:
         """Stops the run where it can be resumed, and waits until it has stopped."""
+        import asyncio
+
         if self._is_over:
             return
         try:
@@ -566,6 +577,8 @@ def feed(source: Iterator[Any], rows: _haulage.RowFeed) -> None:
 
 async def feed_async(source: AsyncIterable[Any], rows: _haulage.RowFeed) -> None:
     """Feeds a run, as far as it has room."""
+    import asyncio
+
     has_room = Readable(rows.fileno())
     try:
         async for row in source:
@@ -581,38 +594,3 @@ async def feed_async(source: AsyncIterable[Any], rows: _haulage.RowFeed) -> None
         rows.fail(error)
     else:
         rows.close()
-
-
-class Readable:
-    """Lets tasks wait until a descriptor is readable. A loop has one reader for each descriptor,
-    which all of its tasks share."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._waiting: dict[asyncio.AbstractEventLoop, set[asyncio.Future[None]]] = {}
-
-    async def wait(self, seconds: float | None) -> None:
-        """Waits until it is readable, or this time is over."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[None] = loop.create_future()
-        waiting = self._waiting.setdefault(loop, set())
-        if not waiting:
-            loop.add_reader(self._descriptor, wake, waiting)
-        waiting.add(future)
-        timer = None if seconds is None else loop.call_later(seconds, wake, {future})
-        try:
-            await future
-        finally:
-            waiting.discard(future)
-            if timer is not None:
-                timer.cancel()
-            if not waiting:
-                self._waiting.pop(loop, None)
-                if not loop.is_closed():
-                    loop.remove_reader(self._descriptor)
-
-
-def wake(waiting: set[asyncio.Future[None]]) -> None:
-    for future in waiting:
-        if not future.done():
-            future.set_result(None)
