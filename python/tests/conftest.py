@@ -81,6 +81,13 @@ def start_origin(origin_binary: str) -> Iterator[Callable[..., Origin]]:
         origin.stop()
 
 
+@pytest.fixture
+def own_origin(start_origin: Callable[..., Origin]) -> Origin:
+    """An origin of the test's own: with a host that has failed, the engine waits between requests,
+    in later tests too."""
+    return start_origin()
+
+
 class Gates:
     """A server that holds each response below ``/held/`` until it is let go. Each body is the path
     itself."""

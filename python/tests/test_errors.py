@@ -36,21 +36,21 @@ def error_of(url, **options):
         ("header=Content-Encoding:%20nonsense", "decode"),
     ],
 )
-def test_failures_have_a_kind(origin, query, kind):
+def test_failures_have_a_kind(own_origin, query, kind):
     options = {"max_redirects": 0} if kind == "redirect" else {"compressed": kind == "decode"}
-    found, message = error_of(origin.url(f"/bytes/1K?{query}"), **options)
+    found, message = error_of(own_origin.url(f"/bytes/1K?{query}"), **options)
     if kind in ("incomplete", "reset"):
         assert found in ("incomplete", "reset"), message
     else:
         assert found == kind, message
 
 
-def test_status_is_in_the_message(origin):
-    (outcome,) = haulage.download(origin.url("/bytes/1?status=404"))
+def test_status_is_in_the_message(own_origin):
+    (outcome,) = haulage.download(own_origin.url("/bytes/1?status=404"))
     assert outcome.http_status == 404 and "404" in outcome.error.message
 
 
-def test_connection_that_is_refused_fails(origin):
+def test_connection_that_is_refused_fails(own_origin):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
@@ -61,8 +61,8 @@ def test_name_that_is_unknown_fails():
     assert error_of("http://a.invalid/")[0] in ("dns", "connect")
 
 
-def test_checksum_that_differs_fails(origin):
-    kind, message = error_of(origin.url("/bytes/1K"), checksum="sha256=" + "0" * 64)
+def test_checksum_that_differs_fails(own_origin):
+    kind, message = error_of(own_origin.url("/bytes/1K"), checksum="sha256=" + "0" * 64)
     assert kind == "checksum"
 
 
@@ -73,37 +73,37 @@ def test_certificate_that_is_not_trusted_fails(start_origin, tmp_path):
     assert run.wait().done == 1
 
 
-def test_certificates_that_cannot_be_used_are_refused(origin, tmp_path):
+def test_certificates_that_cannot_be_used_are_refused(own_origin, tmp_path):
     bad = tmp_path / "bad.pem"
     bad.write_text("-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n")
     with pytest.raises((haulage.InputError, haulage.TlsError), match="bad.pem"):
-        haulage.download(origin.urls(1), cacert=bad).wait()
+        haulage.download(own_origin.urls(1), cacert=bad).wait()
     with pytest.raises(haulage.InputError, match="cacert"):
-        haulage.download(origin.urls(1), cacert=tmp_path / "none.pem")
+        haulage.download(own_origin.urls(1), cacert=tmp_path / "none.pem")
 
 
-def test_destination_that_cannot_be_used_is_refused(origin, tmp_path):
+def test_destination_that_cannot_be_used_is_refused(own_origin, tmp_path):
     file = tmp_path / "file"
     file.write_text("x")
     for dest in (file, file / "below", "/proc/haulage", ""):
         with pytest.raises(haulage.DestinationError):
-            haulage.download(origin.urls(1), dest).wait()
+            haulage.download(own_origin.urls(1), dest).wait()
     assert file.read_text() == "x"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_folder_without_permission_is_refused(origin, tmp_path):
+def test_folder_without_permission_is_refused(own_origin, tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(haulage.DestinationError):
-        haulage.download(origin.urls(1), tmp_path / "out")
+        haulage.download(own_origin.urls(1), tmp_path / "out")
 
 
-def test_disk_without_the_space_that_is_to_stay_free_ends_the_run(origin, tmp_path):
+def test_disk_without_the_space_that_is_to_stay_free_ends_the_run(own_origin, tmp_path):
     with pytest.raises(haulage.DestinationError, match="free|space"):
-        haulage.download(origin.rows(3, "/bytes/1M"), tmp_path, min_free="100T").wait()
+        haulage.download(own_origin.rows(3, "/bytes/1M"), tmp_path, min_free="100T").wait()
 
 
-def test_disk_that_is_full_ends_the_run(origin, tmp_path, run_script):
+def test_disk_that_is_full_ends_the_run(own_origin, tmp_path, run_script):
     """A limit for the size of files stands for a full disk."""
     out = run_script(
         """
@@ -118,7 +118,7 @@ def test_disk_that_is_full_ends_the_run(origin, tmp_path, run_script):
         except haulage.DestinationError as error:
             print("DestinationError", error)
         """,
-        origin.url("/bytes/5M"),
+        own_origin.url("/bytes/5M"),
         tmp_path,
     )
     assert out.startswith("DestinationError") or "disk" in out
@@ -135,15 +135,15 @@ def test_errors_are_exceptions_of_one_family():
         assert (type(copy), str(copy)) == (error, "x")
 
 
-def test_too_many_errors_end_the_run(origin):
-    urls = [origin.url(f"/bytes/1?status=404&seed={n}") for n in range(300)]
+def test_too_many_errors_end_the_run(own_origin):
+    urls = [own_origin.url(f"/bytes/1?status=404&seed={n}") for n in range(300)]
     run = haulage.download(urls, max_errors=3, jobs=1)
     outcomes = list(run)
     assert 3 <= len(outcomes) < 300
 
 
-def test_url_is_shown_without_a_password(origin):
-    url = origin.url("/bytes/1?status=404").replace("http://", "http://me:secret@")
+def test_url_is_shown_without_a_password(own_origin):
+    url = own_origin.url("/bytes/1?status=404").replace("http://", "http://me:secret@")
     (outcome,) = haulage.download(url)
     shown = [outcome.url, outcome.label, repr(outcome), outcome.error.message, str(outcome.as_dict())]
     assert not any("secret" in text for text in shown)

@@ -39,9 +39,9 @@ def test_sizes_may_have_each_form(origin, value):
     assert haulage.download(origin.urls(1), limit_rate=value, max_size=value).wait().done == 1
 
 
-def test_durations_have_an_effect(origin):
+def test_durations_have_an_effect(own_origin):
     for value in (0.2, timedelta(milliseconds=200), "200ms"):
-        url = origin.url("/bytes/1?stall")
+        url = own_origin.url("/bytes/1?stall")
         (outcome,) = haulage.download(url, timeout=value, retries=0)
         assert outcome.error.kind == "timeout"
         assert outcome.duration < timedelta(seconds=20)
