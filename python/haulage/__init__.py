@@ -20,6 +20,7 @@ from haulage._haulage import (
     __version__,
 )
 from haulage._hosts import host_of
+from haulage._options import Options
 from haulage._request import Request
 from haulage._run import Run, Stats, Summary, download
 from haulage._tables import download_batches, download_table
@@ -30,6 +31,7 @@ __all__ = [
     "HaulageError",
     "InputError",
     "ItemError",
+    "Options",
     "Outcome",
     "Request",
     "Run",

@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 import time
+import warnings
 from collections import deque
 from collections.abc import (
     AsyncIterable,
@@ -191,7 +192,7 @@ class Run:
         path = os.fspath(self._source) if isinstance(self._source, PathOf) else None
         dest = None if self._dest is None else os.fspath(self._dest)
         try:
-            handle = self._engine._core.open(
+            handle, notes, promises = self._engine._core.open(
                 dest,
                 self._options,
                 list=path,
@@ -201,6 +202,11 @@ class Run:
         except _haulage.Busy as busy:
             self._busy = busy
             return None
+        for note in notes:
+            log.info("%s", note)
+        for promise in promises:
+            # The caller of `download`, in most cases.
+            warnings.warn(promise, stacklevel=5)
         self._happened = Readable(handle.fileno())
         if path is not None:
             handle.feed_list(path, self._options)

@@ -42,7 +42,8 @@ impl Engine {
     }
 
     /// Starts a run without a source. Without a folder, its files go to memory. The run of a list
-    /// in a file is recorded.
+    /// in a file is recorded. Returns the run, what to say before it, and what to warn of: a promise
+    /// that cannot be kept.
     #[pyo3(signature = (folder, options, *, list, wants_events, wants_log))]
     #[expect(
         clippy::needless_pass_by_value,
@@ -56,7 +57,7 @@ impl Engine {
         list: Option<PathBuf>,
         wants_events: bool,
         wants_log: bool,
-    ) -> PyResult<RunHandle> {
+    ) -> PyResult<(RunHandle, Vec<String>, Vec<String>)> {
         let engine = self.engine(py)?.clone();
         let Some(engine) = engine else {
             return Err(PyRuntimeError::new_err("the engine is closed"));
@@ -78,7 +79,8 @@ impl Engine {
             given.run.limit_rate = given.engine.limit_rate;
             let run = engine.open(given.run);
             let run = run.map_err(|error| errors::unopened(&error))?;
-            RunHandle::new(run, folder, given.cookie_file, wants)
+            let handle = RunHandle::new(run, folder, given.cookie_file, wants)?;
+            Ok((handle, given.notes, given.warnings))
         })
     }
 

@@ -99,7 +99,7 @@ def test_flags_are_true_false_or_none(origin, tmp_path):
     ("name", "hint"),
     [
         ("per_hots", "did you mean per_host?"),
-        ("timeuot", "did you mean timeout?"),
+        ("timeouts", "did you mean timeout?"),
         ("header_", "did you mean header"),
         ("zzz", "see haulage.Options"),
         ("per-host", "did you mean per_host?"),
@@ -210,3 +210,10 @@ def test_path_is_absolute_or_relative(origin, tmp_path, monkeypatch):
     for dest in ("one", Path("two"), tmp_path / "three"):
         assert haulage.download(origin.url("/bytes/1/x"), dest).wait().done == 1
         assert (tmp_path / dest / "x").read_bytes()
+
+
+def test_promise_that_cannot_be_kept_is_warned_of(own_origin):
+    proxy = {"proxy": own_origin.address, "public_only": True}
+    with pytest.warns(UserWarning, match="public") as warned:
+        haulage.download(own_origin.urls(1), **proxy).close()
+    assert warned[0].filename == __file__

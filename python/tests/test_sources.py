@@ -274,7 +274,7 @@ class Unshowable:
         ({"url": math.nan}, 'it has no "url"'),
         ({"url": 7}, 'its "url" is of type int, not a str'),
         ({"url": "http://a.example/\ud800"}, "lone surrogates in it"),
-        ({"url": "http://a.example/", "nmae": "x"}, "no field 'nmae'"),
+        ({"url": "http://a.example/", "named": "x"}, "no field 'named'"),
         ({"url": "http://a.example/", 7: "x"}, "no field 7"),
         ({"url": "http://a.example/", "name": 7}, 'its "name" is of type int'),
         ({"url": "http://a.example/", "name": "../x"}, ""),
