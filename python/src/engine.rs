@@ -42,8 +42,8 @@ impl Engine {
     }
 
     /// Starts a run without a source. Without a folder, its files go to memory. The run of a list
-    /// in a file is recorded. Returns the run, what to say before it, and what to warn of: a promise
-    /// that cannot be kept.
+    /// in a file is recorded. Returns the run, what to say before it, and what to warn of: a
+    /// promise that cannot be kept.
     #[pyo3(signature = (folder, options, *, list, wants_events, wants_log))]
     #[expect(
         clippy::needless_pass_by_value,
