@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import operator
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import cache
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, SupportsIndex, TypedDict
 
 from haulage import _haulage
 
@@ -146,6 +147,8 @@ ALIASES = {"headers": "header", "hashes": "hash"}
 
 
 def unknown(name: str) -> str:
+    if name == "content":
+        return "there is no option 'content'; without a destination, outcomes have their content"
     close = difflib.get_close_matches(name, [*known(), *ALIASES], n=1)
     hint = f"; did you mean {close[0]}?" if close else "; see haulage.Options"
     return f"there is no option {name!r}{hint}"
@@ -156,10 +159,19 @@ def several(name: str, value: object) -> Iterable[object]:
     cookies or checksums."""
     if isinstance(value, Mapping):
         sign = ": " if name == "header" else "="
-        return [f"{key}{sign}{each}" for key, each in value.items()]
+        return [f"{checked(name, key)}{sign}{checked(name, each)}" for key, each in value.items()]
     if isinstance(value, (str, os.PathLike)) or not isinstance(value, Iterable):
         return [value]
     return value
+
+
+def checked(name: str, word: object) -> str:
+    """Returns a name or a value of a dict, which has to be one line of text."""
+    if not isinstance(word, str):
+        raise TypeError(f"{name}: {word!r} is not a str")
+    if "\n" in word or "\r" in word:
+        raise TypeError(f"{name}: {word!r} has a line break in it")
+    return word
 
 
 def text(name: str, value: object) -> str:
@@ -172,6 +184,7 @@ def text(name: str, value: object) -> str:
         path = os.fspath(value)
         if isinstance(path, str):
             return path
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
+    if isinstance(value, SupportsIndex) and not isinstance(value, bool):
+        # An int, or one of NumPy.
+        return str(operator.index(value))
     raise TypeError(f"{name} cannot be {value!r}")

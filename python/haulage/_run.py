@@ -131,6 +131,10 @@ class Run:
         progress: bool | Callable[[dict[str, Any]], object],
         options: dict[str, Any],
     ) -> None:
+        if engine is not None and not isinstance(engine, Engine):
+            raise TypeError(f"engine is a haulage.Engine, not {engine!r}")
+        if not isinstance(progress, bool) and not callable(progress):
+            raise TypeError(f"progress is True, False or a function, not {progress!r}")
         self._started = time.monotonic()
         checksum = options.get("checksum")
         self._source = as_rows(source if checksum is None else with_checksum(source, checksum))
@@ -190,7 +194,9 @@ class Run:
 
     def _start(self) -> _haulage.RunHandle | None:
         path = os.fspath(self._source) if isinstance(self._source, PathOf) else None
-        dest = None if self._dest is None else os.fspath(self._dest)
+        dest = None
+        if self._dest is not None:
+            dest = os.path.expanduser(os.fsdecode(self._dest))
         try:
             handle, notes, promises = self._engine._core.open(
                 dest,
@@ -460,8 +466,13 @@ class Run:
         if (handle := self._opened()) is not None:
             handle.remove(row)
 
-    def limit_rate(self, bytes_per_second: int | None) -> None:
-        """Limits the run from now on; ``None`` lifts the limit."""
+    def limit_rate(self, bytes_per_second: int | str | None) -> None:
+        """Limits the run from now on, to ``1_000_000`` or ``"1M"`` bytes a second, for example;
+        ``None`` and 0 lift the limit."""
+        if isinstance(bytes_per_second, str):
+            bytes_per_second = _haulage.bytes_of(bytes_per_second)
+        if bytes_per_second is not None and bytes_per_second < 0:
+            raise ValueError("a rate is 0 or more")
         if (handle := self._opened()) is not None:
             handle.limit_rate(bytes_per_second)
 
@@ -497,6 +508,12 @@ class Run:
 
     def __bool__(self) -> bool:
         return True
+
+    def __repr__(self) -> str:
+        done, skipped, unchanged, failed, *_ = self._counts()
+        state = "over" if self._is_over else "under way"
+        ended = done + skipped + unchanged
+        return f"<haulage.Run {state}: {ended} done, {failed} failed>"
 
 
 def as_rows(source: Any) -> Any:
@@ -537,7 +554,7 @@ class PathOf(os.PathLike[str]):
         self.path = path
 
     def __fspath__(self) -> str:
-        return os.fsdecode(os.fspath(self.path))
+        return os.path.expanduser(os.fsdecode(self.path))
 
 
 class Sized(Iterator[Any]):

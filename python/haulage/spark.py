@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from haulage._cluster import check_options, folder, with_notice
-from haulage._haulage import InputError
+from haulage._haulage import InputError, bytes_of
 from haulage._hosts import host_of
 from haulage._tables import distinct, download_batches, hashes_of, result_schema
 
@@ -178,7 +178,8 @@ def content_limit(given: int | str | None) -> int | str:
     """Returns the longest file that goes into a column."""
     if given is None:
         return DEFAULT_CONTENT
-    if isinstance(given, int) and given > MAX_CONTENT:
+    size = bytes_of(given) if isinstance(given, str) else given
+    if size is not None and size > MAX_CONTENT:
         raise InputError(f"max_size is at most {MAX_CONTENT} with content=True; give dest instead")
     return given
 

@@ -121,3 +121,12 @@ pub(crate) fn option_names() -> Vec<(String, &'static str)> {
         .map(|option| (option.name, kind(option.takes)))
         .collect()
 }
+
+/// Returns how many bytes a size is, such as `64M`.
+#[pyfunction]
+pub(crate) fn bytes_of(size: OsString) -> PyResult<Option<u64>> {
+    let given = [("max-size".to_owned(), Some(size))];
+    let options = embedded::options(None, &given);
+    let options = options.map_err(|problem| errors::of_problem(&problem))?;
+    Ok(options.run.max_size)
+}

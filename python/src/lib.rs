@@ -26,7 +26,7 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 #[pymodule]
 mod _haulage {
     #[pymodule_export]
-    use crate::engine::{Engine, host_of, option_names};
+    use crate::engine::{Engine, bytes_of, host_of, option_names};
     #[pymodule_export]
     use crate::errors::{Busy, DestinationError, HaulageError, InputError, TlsError};
     #[pymodule_export]

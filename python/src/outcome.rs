@@ -206,11 +206,14 @@ impl Outcome {
         Some((content.as_ptr() as usize, content.len()))
     }
 
-    /// Returns the fields as a dict, with values that JSON has too: a row of `haul --results`.
+    /// Returns the fields as a dict, with values that JSON has too: a row of `haul --results`, and
+    /// the label.
     fn as_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         static LOADS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let loads = LOADS.import(py, "json", "loads")?;
-        loads.call1((embedded::outcome_json(&self.outcome),))
+        let fields = loads.call1((embedded::outcome_json(&self.outcome),))?;
+        fields.set_item("label", &*self.outcome.label)?;
+        Ok(fields)
     }
 
     fn __repr__(&self) -> String {

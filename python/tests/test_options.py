@@ -217,3 +217,39 @@ def test_promise_that_cannot_be_kept_is_warned_of(own_origin):
     with pytest.warns(UserWarning, match="public") as warned:
         haulage.download(own_origin.urls(1), **proxy).close()
     assert warned[0].filename == __file__
+
+
+@pytest.mark.parametrize(
+    "headers", [{"X": None}, {"X": ["a"]}, {"X": b"y"}, {"X\n": "y"}, {"X": "y\r\nZ: z"}, {1: "y"}]
+)
+def test_headers_are_lines_of_text(origin, headers):
+    with pytest.raises(TypeError, match="header"):
+        haulage.download(origin.urls(1), headers=headers)
+
+
+def test_numbers_of_numpy_are_numbers(origin):
+    numpy = pytest.importorskip("numpy")
+    options = {"retries": numpy.int64(2), "timeout": numpy.float64(2.5)}
+    assert haulage.download(origin.urls(1), **options).wait().done == 1
+
+
+def test_home_folder_is_known(origin, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (outcome,) = haulage.download(origin.rows(1), "~/files")
+    assert outcome.file == tmp_path / "files/0.bin"
+    assert outcome.file.exists()
+
+
+@pytest.mark.parametrize("wrong", [{"engine": 3}, {"progress": "bar"}, {"content": True}])
+def test_arguments_of_the_wrong_kind_are_refused(origin, wrong):
+    with pytest.raises(TypeError, match=next(iter(wrong))):
+        haulage.download(origin.urls(1), **wrong)
+
+
+def test_run_shows_how_far_it_is(origin):
+    run = haulage.download(origin.urls(2))
+    run.limit_rate("1M")
+    with pytest.raises(ValueError, match="rate"):
+        run.limit_rate(-1)
+    run.wait()
+    assert repr(run) == "<haulage.Run over: 2 done, 0 failed>"

@@ -340,7 +340,7 @@ def test_rate_is_limited_and_lifted(origin):
 def test_wrong_arguments_of_controls_are_refused(gates):
     with haulage.download(held(gates, 1)) as run:
         for wrong in (-1, "x"):
-            with pytest.raises((OverflowError, TypeError)):
+            with pytest.raises((ValueError, haulage.InputError)):
                 run.limit_rate(wrong)
             with pytest.raises((OverflowError, TypeError)):
                 run.remove(wrong)

@@ -202,5 +202,6 @@ def test_unusable_arguments_raise_at_once(spark: SparkSession) -> None:
         haulage.spark.download(df, dest="s3://bucket/x")
     with pytest.raises(TypeError, match="did you mean delay"):
         haulage.spark.download(df, content=True, dela=1)  # type: ignore[call-arg]
-    with pytest.raises(InputError, match="max_size"):
-        haulage.spark.download(df, content=True, max_size=3 << 30)
+    for size in (3 << 30, "3G"):
+        with pytest.raises(InputError, match="max_size"):
+            haulage.spark.download(df, content=True, max_size=size)
