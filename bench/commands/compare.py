@@ -23,7 +23,8 @@ class Work:
     scheme: str
     connections: int
     title: str
-    # A list that takes minutes: run on purpose only, once and without a warm-up, and told by the row.
+    # A list that takes minutes: run on purpose only, once and without a warm-up, and told by the
+    # row.
     long: bool = False
     # One file over many connections, by the clients that know how.
     segments: bool = False

@@ -26,7 +26,8 @@ class Case:
 
     what: str
     status: str
-    # How many at once, how many a second, and after how many requests it closes for how many seconds.
+    # How many at once, how many a second, and after how many requests it closes for how many
+    # seconds.
     at_once: int = 10**9
     per_second: float = 1e9
     closes: tuple[int, float] | None = None

@@ -12,7 +12,8 @@ from bench.lib import files, measure, options
 from bench.lib.errors import BenchError, built
 from bench.lib.origin import Origin, body
 
-# Which calls fail, and with what. `writev` writes parts and sends requests; the database writes with `pwrite64`.
+# Which calls fail, and with what. `writev` writes parts and sends requests; the database writes
+# with `pwrite64`.
 CALLS = {
     "openat": ("EIO", "ENOSPC", "EMFILE"),
     "writev": ("EIO", "ENOSPC", "EINTR"),

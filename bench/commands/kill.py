@@ -126,7 +126,8 @@ class Trial:
         self.out = folder / "out"
         self.results = folder / "results.jsonl"
         self.log = folder / "log"
-        # Over all last runs: bytes that were not fetched again, and files that several requests brought.
+        # Over all last runs: bytes that were not fetched again, and files that several requests
+        # brought.
         self.resumed = 0
         self.split = 0
 
@@ -201,7 +202,8 @@ def recorded(out):
     try:
         tables = {name for (name,) in state.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
         if not {"item", "part"} <= tables:
-            # It was killed while it made them, before it recorded anything: the next run makes the others.
+            # It was killed while it made them, before it recorded anything: the next run makes the
+            # others.
             return set(), {}
         done = {row for (row,) in state.execute("SELECT row FROM item WHERE status = 'done'")}
         parts = {url: covered(pieces) for url, pieces in state.execute("SELECT url, pieces FROM part")}

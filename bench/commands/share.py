@@ -98,7 +98,8 @@ class Trial:
         runs[0].communicate()
         runs[0] = self.start(shares[0])
         faults = [fault for run in runs for fault in self.wait(run)]
-        # What a killed process has left is removed by whoever asks for the same, or by the next that ends.
+        # What a killed process has left is removed by whoever asks for the same, or by the next
+        # that ends.
         return faults + self.wait(self.start(shares[0])) + self.look()
 
 

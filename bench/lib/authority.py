@@ -5,7 +5,8 @@ import subprocess
 from bench.lib.errors import BenchError
 from bench.lib.server import needs
 
-# Before 3.4 openssl cannot be told the dates of a certificate that it signs as an authority does, except so.
+# Before 3.4 openssl cannot be told the dates of a certificate that it signs as an authority does,
+# except so.
 DATES = {"past": ("-startdate", "20200101000000Z", "-enddate", "20200201000000Z"),
          "future": ("-startdate", "20980101000000Z", "-enddate", "20990101000000Z"),
          "now": ("-days", "30")}

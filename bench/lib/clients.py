@@ -152,8 +152,8 @@ class Rclone(Client):
         flags += ["--ca-cert", job.cacert] if job.cacert else []
         if self.takes_urls:
             return ["copyurl", *flags, "--urls", listing, job.out]
-        # All that would be asked beyond one GET a file is turned off: the listing of the folder, the
-        # HEAD of each file, the look at the destination.
+        # All that would be asked beyond one GET a file is turned off: the listing of the folder,
+        # the HEAD of each file, the look at the destination.
         folder = job.urls[0].rpartition("/")[0]
         flags += ["--checkers", job.connections, "--files-from-raw", listing]
         flags += ["--no-traverse", "--no-check-dest", "--http-no-head", "--http-url", f"{folder}/"]

@@ -3,7 +3,8 @@
 from xml.sax.saxutils import escape
 
 BAR, GAP, HEAD, NAME, PLOT, FIGURES = 16, 5, 34, 96, 380, 214
-# A client that took so much more than haul has its bar cut off, so that the others can be told apart.
+# A client that took so much more than haul has its bar cut off, so that the others can be told
+# apart.
 MOST = 5.0
 
 STYLE = """\

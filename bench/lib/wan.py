@@ -16,9 +16,11 @@ SOURCE = Path(__file__).resolve().parent.parent / "links" / "link.c"
 NEAR, FAR = "10.77.0.1", "10.77.0.2"
 # Addresses of the far end, for lists that name many hosts.
 HOSTS = [f"10.77.1.{number}" for number in range(1, 41)]
-# As many packets may wait in the kernel for the link's program, so that only its own queue drops any.
+# As many packets may wait in the kernel for the link's program, so that only its own queue drops
+# any.
 KERNEL_QUEUE = "10000"
-# How the ends react to losses, whatever this machine does: large providers use the first, Linux the second if nobody says otherwise.
+# How the ends react to losses, whatever this machine does: large providers use the first, Linux the
+# second if nobody says otherwise.
 CONGESTION_CONTROLS = ("bbr", "cubic", "reno")
 
 

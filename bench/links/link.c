@@ -3,9 +3,10 @@
  *
  *     link NEAR FAR DELAY_US BYTES_PER_S LOSS QUEUE_BYTES SEED
  *
- * NEAR and FAR are names of namespaces (`ip netns add`); each gets a device `wan0`, to be configured
- * by the caller once "ready" has been printed. DELAY_US is that of one direction. LOSS is a share of
- * the packets, 0 to 1. SIGUSR1 prints the counters of both directions, a line of JSON; SIGTERM ends.
+ * NEAR and FAR are names of namespaces (`ip netns add`); each gets a device `wan0`, to be
+ * configured by the caller once "ready" has been printed. DELAY_US is that of one direction. LOSS
+ * is a share of the packets, 0 to 1. SIGUSR1 prints the counters of both directions, a line of
+ * JSON; SIGTERM ends.
  *
  * TCP is not touched: what its sender does about the delay and the losses is what is measured.
  */

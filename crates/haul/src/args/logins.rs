@@ -43,11 +43,11 @@ pub(crate) struct Logins {
     #[arg(short = 'n', long, help_heading = "Requests")]
     pub(crate) netrc: bool,
 
-    /// The same as --netrc, but a missing file is no error
+    /// Log in as with --netrc, but do without the file if it is missing
     #[arg(long, help_heading = "Requests")]
     pub(crate) netrc_optional: bool,
 
-    /// The same as --netrc, with this file
+    /// Log in as with --netrc, but with what this file has
     #[arg(
         long,
         value_name = "FILE",

@@ -205,7 +205,10 @@ fn names_have_their_kind_and_can_be_identifiers() {
         "Obey robots.txt, including its Crawl-delay"
     );
     let help = &of("netrc_optional").help;
-    assert_eq!(help, "The same as netrc, but a missing file is no error");
+    assert_eq!(
+        help,
+        "Log in as with netrc, but do without the file if it is missing"
+    );
     let help = &of("user_file").help;
     assert_eq!(help, "Read USER:PASSWORD from the first line of this file");
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';

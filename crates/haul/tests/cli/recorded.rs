@@ -149,7 +149,7 @@ const DAMAGES: [(&str, Damage); 10] = [
     }),
     ("a folder for a log", |path| {
         let log = path.with_file_name("state.db-wal");
-        // Whoever has looked into it may have left one.
+        // A program that has read the database may have left one.
         let _ = std::fs::remove_file(&log);
         std::fs::create_dir(log).unwrap();
     }),
