@@ -139,8 +139,8 @@ pub struct ListFile {
     pub broken: Receiver<Error>,
 }
 
-/// Opens a list in a file, as with `-i`: of URLs or of checksums, compressed or not. Of the
-/// options, which are checked as by [`options`], `input-format` and `base-url` count.
+/// Opens a list in a file, as with `-i`, in any format, compressed or not. Of the options, which are
+/// checked as by [`options`], those about lists count.
 ///
 /// # Errors
 /// When an option or the file cannot be used.
@@ -157,10 +157,8 @@ pub fn list(path: &Path, given: &[(String, Option<OsString>)]) -> Result<ListFil
         }
         return Err(in_keywords(problem));
     }
-    let (mut sources, broken) = inputs.into_parts();
-    let rows = sources
-        .next()
-        .unwrap_or_else(|| Box::new(std::iter::empty()));
+    let (sources, broken) = inputs.into_parts();
+    let rows = Box::new(sources.flatten());
     Ok(ListFile { rows, broken })
 }
 

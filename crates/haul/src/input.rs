@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, Sender};
 
-use haulage::source::{self, Decompressed, List, ListFormat, Pattern};
+use haulage::source::{Decompressed, Detected, List, ListFormat, ListOptions, Pattern};
 use haulage::{BadRow, Checksum, Error, ErrorKind, Request, Row};
 
 use crate::exit::Problem;
@@ -37,6 +37,8 @@ pub(crate) struct Inputs {
     /// If any input is a list, the run is recorded as one: it can be long, so its record is worth
     /// keeping.
     pub(crate) given_as: GivenAs,
+    /// What was decided about the lists, for the user to know.
+    pub(crate) notes: Vec<String>,
     breaks: Sender<Error>,
     broken: Receiver<Error>,
 }
@@ -53,6 +55,7 @@ impl Inputs {
         Self {
             sources: Vec::new(),
             given_as: GivenAs::Urls,
+            notes: Vec::new(),
             breaks,
             broken,
         }
@@ -77,20 +80,14 @@ impl Inputs {
         });
     }
 
-    /// Adds a list, which is opened now and read later; `-` is standard input. Relative URLs and
-    /// names in it are relative to `base`. If `format` is `None`, the name of the list decides, or
-    /// else its first line. Fails if the file cannot be opened or is no list, or if `base` is
-    /// invalid, or missing where the list needs it.
-    pub(crate) fn add_list(
-        &mut self,
-        path: &Path,
-        format: Option<ListFormat>,
-        base: Option<&str>,
-    ) -> Result<(), Problem> {
+    /// Adds a list, which is opened now and read later; `-` is standard input. Fails if the file
+    /// cannot be opened or is no list, or if the options do not suit it.
+    pub(crate) fn add_list(&mut self, path: &Path, options: &ListOptions) -> Result<(), Problem> {
         self.given_as = GivenAs::List;
         let name = path.display().to_string();
         if name == "-" {
-            let rows = self.rows_of(io::stdin(), name, format, base)?;
+            let list = list_of(io::stdin(), &name, options)?;
+            let rows = self.until_broken(list, name);
             self.add(Input {
                 rows,
                 count: Count::Unknown,
@@ -116,21 +113,41 @@ impl Inputs {
                 "cannot read {name}: it is a folder"
             )));
         }
-        let format = format.or_else(|| ListFormat::of_name(&name));
-        let (format, count) = if about.is_file() {
-            // Checked first, so that a file that is no list is reported before anything is created.
-            if let Some(why) = why_no_list_at(path) {
-                return Err(Problem::usage(format!(
-                    "cannot use {name} as a list: {why}"
-                )));
-            }
-            let format = format.unwrap_or_else(|| format_of(path));
-            (Some(format), Count::File(path.to_owned(), format))
-        } else {
-            (format, Count::Unknown)
+        if !about.is_file() {
+            let list = list_of(file, &name, options)?;
+            let rows = self.until_broken(list, name);
+            self.add(Input {
+                rows,
+                count: Count::Unknown,
+            });
+            return Ok(());
+        }
+        // Checked first, so that a file that is no list is reported before anything is created.
+        let by_name = options.format.or_else(|| ListFormat::of_name(&name));
+        let format = match detect(path) {
+            Detected::NoList(why) => return Err(unusable_as_list(&name, why)),
+            Detected::Format(by_content) => by_name.unwrap_or(by_content),
         };
-        let rows = self.rows_of(file, name, format, base)?;
-        self.add(Input { rows, count });
+        if by_name.is_none() && format != ListFormat::Text {
+            let format = format.name();
+            self.notes.push(format!(
+                "{name} is read as {format}, which its first bytes show"
+            ));
+        }
+        let options = ListOptions {
+            format: Some(format),
+            ..options.clone()
+        };
+        let mut list = list_of(file, &name, &options)?;
+        list.prepare();
+        if let Some(why) = list.take_error() {
+            return Err(unusable_as_list(&name, &why.to_string()));
+        }
+        let rows = self.until_broken(list, name);
+        self.add(Input {
+            rows,
+            count: Count::File(path.to_owned(), format),
+        });
         Ok(())
     }
 
@@ -155,23 +172,6 @@ impl Inputs {
         )
     }
 
-    fn rows_of<R: Read + Send + 'static>(
-        &self,
-        reader: R,
-        name: String,
-        format: Option<ListFormat>,
-        base: Option<&str>,
-    ) -> Result<Rows, Problem> {
-        let list = List::new(Decompressed::new(reader), name.as_str(), format, base);
-        let list = list.map_err(|error| match base {
-            Some(_) => Problem::usage(format!("--base-url: {error}")),
-            None => Problem::usage(format!("{name} is a list of checksums and names")).hint(
-                "--base-url URL says what the names are relative to; for a list of URLs: --input-format text",
-            ),
-        })?;
-        Ok(self.until_broken(list, name))
-    }
-
     fn until_broken<R: Read + Send + 'static>(&self, mut list: List<R>, name: String) -> Rows {
         let breaks = self.breaks.clone();
         Box::new(std::iter::from_fn(move || {
@@ -188,19 +188,30 @@ impl Inputs {
     }
 }
 
-/// Returns why a file cannot be a list, judged by its first bytes; `None` if it may be one. A file
-/// that cannot be read also gives `None`: the error is reported when the list is read.
-fn why_no_list_at(path: &Path) -> Option<&'static str> {
-    let file = File::open(path).ok()?;
-    source::why_no_list(Decompressed::new(file)).ok().flatten()
+/// Returns the list of a reader, which may be compressed.
+fn list_of<R: Read>(
+    reader: R,
+    name: &str,
+    options: &ListOptions,
+) -> Result<List<Decompressed<R>>, Problem> {
+    List::new(Decompressed::new(reader), name, options).map_err(|error| match options.base_url {
+        Some(_) => Problem::usage(format!("--base-url: {error}")),
+        None => Problem::usage(format!("{name} is a list of checksums and names")).hint(
+            "--base-url URL says what the names are relative to; for a list of URLs: --input-format text",
+        ),
+    })
 }
 
-/// Returns the format of a list, judged by its first line. A file that cannot be read counts as
-/// text: the error is reported when the list is read.
-fn format_of(path: &Path) -> ListFormat {
+fn unusable_as_list(name: &str, why: &str) -> Problem {
+    Problem::usage(format!("cannot use {name} as a list: {why}"))
+}
+
+/// Returns what the first bytes of a list tell. A file that cannot be read counts as text: the
+/// error is reported when the list is read.
+fn detect(path: &Path) -> Detected {
     File::open(path)
         .and_then(|file| ListFormat::of_content(Decompressed::new(file)))
-        .unwrap_or(ListFormat::Text)
+        .unwrap_or(Detected::Format(ListFormat::Text))
 }
 
 #[cfg(test)]
@@ -224,7 +235,12 @@ mod tests {
     #[test]
     fn a_list_that_breaks_off_is_told_of_and_what_was_read_stands() {
         let mut inputs = Inputs::new();
-        let list = List::new(Torn(false), "torn", None, None).unwrap();
+        let list = List::new(
+            Decompressed::new(Torn(false)),
+            "torn",
+            &ListOptions::default(),
+        )
+        .unwrap();
         let rows = inputs.until_broken(list, "torn".to_owned());
         inputs.add(Input {
             rows,
@@ -240,10 +256,12 @@ mod tests {
     fn a_list_that_cannot_be_opened_is_a_usage_error() {
         let mut inputs = Inputs::new();
         let problem = inputs
-            .add_list(Path::new("/nowhere/list.txt"), None, None)
+            .add_list(Path::new("/nowhere/list.txt"), &ListOptions::default())
             .unwrap_err();
         assert!(problem.message.contains("/nowhere/list.txt"), "{problem}");
-        let problem = inputs.add_list(Path::new("/"), None, None).unwrap_err();
+        let problem = inputs
+            .add_list(Path::new("/"), &ListOptions::default())
+            .unwrap_err();
         assert!(problem.message.contains("folder"), "{problem}");
     }
 }

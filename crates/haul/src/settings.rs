@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use clap::CommandFactory as _;
-use haulage::source::{ListFormat, Pattern};
+use haulage::source::{Columns, ListFormat, ListOptions, Pattern};
 use haulage::{
     AddressFamily, Checksum, ContentEncoding, Durability, EngineOptions, Existing, FileNames,
     HttpVersion, Layout, PlainHttp, Purpose, Request, RetryFailed, RunOptions, StateDir,
@@ -23,7 +23,7 @@ use crate::report::{Detail, Display, Form, Items, Volume};
 use crate::start::WhenBusy;
 use crate::target::{self, Target};
 use crate::tls;
-use crate::values::{Header, Rate, ResultsTarget, header_value};
+use crate::values::{Delimiter, Header, HeaderColumn, Rate, ResultsTarget, header_value};
 
 /// What a run is made of.
 pub(crate) struct Settings {
@@ -102,9 +102,12 @@ impl Settings {
         let Basis {
             engine,
             mut options,
-            notes,
+            mut notes,
             warnings,
         } = Basis::new(download, hosts, inputs.given_as)?;
+        if !download.dry_run {
+            notes.extend_from_slice(&inputs.notes);
+        }
         let (destination, reader) = target.open()?;
         options.destination = destination;
         let results = if download.dry_run {
@@ -367,12 +370,35 @@ pub(crate) fn add_list(
     path: &Path,
     download: &Download,
 ) -> Result<(), Problem> {
-    let format = match download.input_format {
-        InputFormat::Auto => None,
-        InputFormat::Text => Some(ListFormat::Text),
-        InputFormat::Checksums => Some(ListFormat::Checksums),
-    };
-    inputs.add_list(path, format, download.base_url.as_deref())
+    inputs.add_list(path, &list_options(download))
+}
+
+/// Returns how the lists are read.
+fn list_options(download: &Download) -> ListOptions {
+    let columns = &download.columns;
+    ListOptions {
+        format: match download.input_format {
+            InputFormat::Auto => None,
+            InputFormat::Text => Some(ListFormat::Text),
+            InputFormat::Checksums => Some(ListFormat::Checksums),
+            InputFormat::Csv => Some(ListFormat::Csv),
+            InputFormat::Jsonl => Some(ListFormat::Jsonl),
+        },
+        base_url: download.base_url.clone(),
+        columns: Columns {
+            url: columns.url_column.clone(),
+            name: columns.name_column.clone(),
+            checksum: columns.checksum_column.clone(),
+            size: columns.size_column.clone(),
+            headers: columns
+                .header_columns
+                .iter()
+                .map(|HeaderColumn { header, column }| (header.clone(), column.clone()))
+                .collect(),
+        },
+        delimiter: columns.delimiter.map(|Delimiter(byte)| byte),
+        carries: download.results.is_some(),
+    }
 }
 
 /// Returns whether a URL is for something else than HTTP, such as `ftp://`. A pattern may stand in

@@ -106,6 +106,64 @@ fn unit_of_size(text: &str) -> Option<u64> {
     }
 }
 
+/// The byte between the cells of a table, as it is written; `\\t` is a TAB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Delimiter(pub(crate) u8);
+
+impl FromStr for Delimiter {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.as_bytes() {
+            [b'\\', b't'] => Ok(Self(b'\t')),
+            [byte] if !matches!(byte, b'"' | b'\n' | b'\r') && !byte.is_ascii_alphanumeric() => {
+                Ok(Self(*byte))
+            }
+            _ => Err("write one character, such as ; or \\t for a TAB".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Delimiter {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            b'\t' => formatter.write_str("\\t"),
+            byte => write!(formatter, "{}", char::from(byte)),
+        }
+    }
+}
+
+/// A header, and the column that has its values: `referer`, `Referer=page`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HeaderColumn {
+    pub(crate) header: HeaderName,
+    pub(crate) column: String,
+}
+
+impl FromStr for HeaderColumn {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (header, column) = text.split_once('=').unwrap_or((text, text));
+        let name: HeaderName = header.trim().parse().map_err(|_| {
+            format!("{header:?} is not the name of a header; write NAME=COLUMN, as in Referer=page")
+        })?;
+        if column.is_empty() {
+            return Err("after the = comes the name of a column".to_owned());
+        }
+        Ok(Self {
+            header: name,
+            column: column.to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for HeaderColumn {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}={}", self.header, self.column)
+    }
+}
+
 /// Bytes per second, written as a size; `/s` may follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Rate(pub(crate) u64);

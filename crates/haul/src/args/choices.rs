@@ -24,15 +24,19 @@ pub(crate) enum RowFormat {
     Text,
 }
 
-/// What the lines of a list are.
+/// What a list is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum InputFormat {
-    /// By the name of the list (such as SHA256SUMS or x.iso.sha256), or by its first line
+    /// By the name of the list (such as SHA256SUMS or urls.csv.gz), or by its first bytes
     Auto,
-    /// One URL per line
+    /// One URL per line, with fields after it
     Text,
     /// Checksums and names
     Checksums,
+    /// A table with a header: CSV, TSV, or with another delimiter
+    Csv,
+    /// One JSON object per line
+    Jsonl,
 }
 
 /// How files are named.

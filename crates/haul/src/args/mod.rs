@@ -6,6 +6,7 @@
 )]
 
 mod choices;
+mod columns;
 mod logins;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use haulage::{Algorithm, Checksum, EngineOptions, Interface, RetryPolicy, RunOpt
 pub(crate) use self::choices::{
     Durability, Ended, Exists, InputFormat, Layout, Progress, RetryFailed, RowFormat, TlsMax,
 };
+pub(crate) use self::columns::TableColumns;
 pub(crate) use self::logins::Logins;
 use crate::password::Prompt;
 use crate::values::{
@@ -166,6 +168,10 @@ pub(crate) struct Download {
 
     /// Format of the lists
     ///
+    /// A table has a header, which names its columns; the column url has the URLs, and --url-column
+    /// and the options after it say what other columns are for. Columns without a purpose appear in
+    /// the results. A TSV is a table too.
+    ///
     /// A list of checksums is the output of sha256sum and similar tools: HEX, two spaces, NAME; or
     /// SHA256 (NAME) = HEX. Each name is resolved against --base-url, and used as the local file
     /// name. Without a tag, 32 digits are MD5, 40 SHA-1, 64 SHA-256 (BLAKE3 in a list called B3SUMS
@@ -182,6 +188,9 @@ pub(crate) struct Download {
     /// for a list of checksums, the URL of the list itself will do.
     #[arg(long, value_name = "URL", requires = "inputs", help_heading = "Input")]
     pub(crate) base_url: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) columns: TableColumns,
 
     /// List the URLs and file names; send no request, write nothing
     ///

@@ -46,7 +46,16 @@ const INSTEAD: [(&str, &str); 5] = [
 ];
 
 /// Options about lists, which on a command line are errors without a list.
-const OF_LISTS: [&str; 2] = ["input_format", "base_url"];
+const OF_LISTS: [&str; 8] = [
+    "input_format",
+    "base_url",
+    "url_column",
+    "name_column",
+    "checksum_column",
+    "size_column",
+    "header_column",
+    "delimiter",
+];
 
 /// Paths by which standard input would be read.
 const STANDARD_INPUT: [&str; 4] = ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"];

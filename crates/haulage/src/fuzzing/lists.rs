@@ -3,8 +3,9 @@
 use std::io::{self, Read};
 
 use super::{cuts, first_line};
+use crate::error::Error;
 use crate::request::{Request, Row};
-use crate::source::{List, ListFormat, Pattern, TextList, count_rows, why_no_list};
+use crate::source::{Detected, List, ListFormat, ListOptions, Pattern, TextList, count_rows};
 
 /// A reader that returns two pieces, one after the other.
 struct Halves<'a>([&'a [u8]; 2]);
@@ -17,6 +18,20 @@ impl Read for Halves<'_> {
         }
         first.read(into)
     }
+}
+
+fn list_of<'a>(
+    pieces: [&'a [u8]; 2],
+    name: &str,
+    format: Option<ListFormat>,
+    base: Option<&str>,
+) -> Result<List<Halves<'a>>, Error> {
+    let options = ListOptions {
+        format,
+        base_url: base.map(str::to_owned),
+        ..ListOptions::default()
+    };
+    List::new(Halves(pieces), name, &options)
 }
 
 /// The properties of a row that are compared.
@@ -85,7 +100,7 @@ fn lines_that_count(data: &[u8]) -> Vec<u64> {
 pub fn text_list(data: &[u8]) {
     for base in [None, Some("http://u:p@base.example/d/")] {
         let list = |pieces| {
-            let list = List::new(Halves(pieces), "list", Some(ListFormat::Text), base);
+            let list = list_of(pieces, "list", Some(ListFormat::Text), base);
             list.into_iter().flatten()
         };
         let rows = checked_rows(data, ListFormat::Text, list);
@@ -96,9 +111,9 @@ pub fn text_list(data: &[u8]) {
         let rows = rows.iter().flatten().filter(as_written);
         rows.for_each(check_request);
     }
-    let of_any_kind = List::new(Halves([data, b""]), "list", None, Some("http://h/"));
+    let of_any_kind = list_of([data, b""], "list", None, Some("http://h/"));
     let rows = of_any_kind.into_iter().flatten().count();
-    let is_list = why_no_list(data).is_ok_and(|why| why.is_none());
+    let is_list = matches!(ListFormat::of_content(data), Ok(Detected::Format(_)));
     assert!(is_list || rows == 0);
 }
 
@@ -143,7 +158,7 @@ pub fn checksum_list(data: &[u8]) {
     let format = ListFormat::Checksums;
     let base = "http://base.example/d/SUMS?a#b";
     let list = |pieces| {
-        let list = List::new(Halves(pieces), "SUMS", Some(format), Some(base));
+        let list = list_of(pieces, "SUMS", Some(format), Some(base));
         list.into_iter().flatten()
     };
     let lines = lines_that_count(data);
@@ -157,8 +172,8 @@ pub fn checksum_list(data: &[u8]) {
             assert_eq!(request.checksums.len(), 1);
         }
     }
-    let is_list = ListFormat::of_content(data).is_ok_and(|of| of == format);
-    let list = List::new(Halves([data, b""]), "list", None, None);
+    let is_list = ListFormat::of_content(data).is_ok_and(|of| of == Detected::Format(format));
+    let list = list_of([data, b""], "list", None, None);
     assert!(!is_list || list.into_iter().flatten().next().is_none());
 }
 

@@ -1,19 +1,6 @@
 //! Recognises files that are not lists by their first block, before a thousand rows fail.
 
-use std::io::{self, Read};
-
-use super::lines::{BUFFER, BYTE_ORDER_MARK};
-
-/// Returns why the data cannot be a list, judged by its first block; `None` when it may be one. No
-/// more than that block is read.
-///
-/// # Errors
-/// If the block cannot be read.
-pub fn why_no_list(reader: impl Read) -> io::Result<Option<&'static str>> {
-    let mut block = Vec::new();
-    reader.take(BUFFER as u64).read_to_end(&mut block)?;
-    Ok(why_binary(&block))
-}
+use super::lines::BYTE_ORDER_MARK;
 
 /// Returns why data that begins with this block is not a list; `None` when it may be one.
 pub(super) fn why_binary(block: &[u8]) -> Option<&'static str> {

@@ -11,8 +11,10 @@ use crate::error::{Error, ErrorKind};
 use crate::redact::redacted;
 use crate::request::{BadRow, RowLocation};
 
-/// Maximum bytes in a line, without its end.
+/// Maximum bytes in a line of text, without its end.
 pub(super) const MAX_LINE: usize = 64 * 1024;
+/// Maximum bytes in a line of a list that may carry long values.
+pub(super) const MAX_LONG_LINE: usize = 1024 * 1024;
 /// Bytes in the buffer: a line of maximum length, and room to read more.
 pub(super) const BUFFER: usize = 2 * MAX_LINE;
 /// Bytes in the buffer at first, if only the first line is wanted.
@@ -25,6 +27,8 @@ pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 pub(super) struct Lines<R> {
     reader: R,
     input: Arc<str>,
+    /// Maximum bytes in a line, without its end.
+    max: usize,
     buffer: Vec<u8>,
     /// The bytes that have been read and not yet returned.
     filled: Range<usize>,
@@ -48,12 +52,16 @@ enum Phase {
     Ended,
 }
 
+/// What is left of a reader, of which some has been read into memory.
+pub(super) type Rest<R> = io::Chain<io::Cursor<Vec<u8>>, R>;
+
 /// One line.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Line<'a> {
     /// Without its end (LF or CRLF) and a byte-order mark. If the line is too long, only its first
-    /// `MAX_LINE + 1` bytes.
+    /// `max + 1` bytes.
     pub(super) bytes: &'a [u8],
+    max: usize,
     number: u64,
     input: &'a Arc<str>,
 }
@@ -74,6 +82,7 @@ impl<R: Read> Lines<R> {
         Self {
             reader,
             input,
+            max: MAX_LINE,
             buffer: vec![0; bytes],
             filled: 0..0,
             scanned: 0,
@@ -83,6 +92,30 @@ impl<R: Read> Lines<R> {
             phase: Phase::Lines,
             error: None,
         }
+    }
+
+    /// Returns the same lines, which may be as long as [`MAX_LONG_LINE`].
+    pub(super) fn long(self) -> Self {
+        Self {
+            max: MAX_LONG_LINE,
+            ..self
+        }
+    }
+
+    /// Returns the number of the line that is returned next, from 1.
+    pub(super) fn next_number(&self) -> u64 {
+        self.number + u64::from(!self.again)
+    }
+
+    /// Returns what has been read, but for lines that have been returned, and then the rest.
+    pub(super) fn into_rest(self) -> Rest<R> {
+        let from = if self.again {
+            self.last.start
+        } else {
+            self.filled.start
+        };
+        let read = self.buffer[from..self.filled.end].to_vec();
+        io::Cursor::new(read).chain(self.reader)
     }
 
     /// Returns the list's name in the places of its rows.
@@ -153,12 +186,13 @@ impl<R: Read> Lines<R> {
         }
         // How much of a long line is in the buffer depends on where a read ended; what is returned
         // does not.
-        bytes = match bytes.get(..MAX_LINE + 2) {
-            Some(longer) => &longer[..=MAX_LINE],
+        bytes = match bytes.get(..self.max + 2) {
+            Some(longer) => &longer[..=self.max],
             None => bytes.strip_suffix(b"\r").unwrap_or(bytes),
         };
         Line {
             bytes,
+            max: self.max,
             number: self.number,
             input: &self.input,
         }
@@ -185,7 +219,7 @@ impl<R: Read> Lines<R> {
             }
             self.scanned = self.filled.len();
             // A line of maximum length may have a byte-order mark before it and a CR after it.
-            if self.scanned > BYTE_ORDER_MARK.len() + MAX_LINE + 1 {
+            if self.scanned > BYTE_ORDER_MARK.len() + self.max + 1 {
                 self.phase = Phase::RestOfLine;
                 return Some(self.rest());
             }
@@ -220,7 +254,11 @@ impl<R: Read> Lines<R> {
         if self.filled.is_empty() {
             self.filled = 0..0;
         } else if self.filled.end == self.buffer.len() {
-            self.buffer.resize(BUFFER, 0);
+            if 2 * self.filled.len() > self.buffer.len() {
+                // Never larger than two lines of maximum length.
+                let bytes = (2 * self.buffer.len()).clamp(BUFFER, 2 * self.max);
+                self.buffer.resize(bytes, 0);
+            }
             self.buffer.copy_within(self.filled.clone(), 0);
             self.filled = 0..self.filled.len();
         }
@@ -242,7 +280,7 @@ impl<'a> Line<'a> {
     }
 
     fn is_too_long(&self) -> bool {
-        self.bytes.len() > MAX_LINE
+        self.bytes.len() > self.max
     }
 
     /// Returns the line's text.
@@ -250,11 +288,12 @@ impl<'a> Line<'a> {
     /// # Errors
     /// Of kind `input`, if it is too long or not UTF-8.
     pub(super) fn text(&self) -> Result<&'a str, Error> {
-        let input = |message| Error::new(ErrorKind::Input, message);
+        let input = |message: &str| Error::new(ErrorKind::Input, message);
         if self.is_too_long() {
-            return Err(input(
-                "the line is longer than 64 KiB; split it, or give one row a line",
-            ));
+            return Err(input(&format!(
+                "the line is longer than {} KiB; split it, or give one row a line",
+                self.max / 1024
+            )));
         }
         std::str::from_utf8(self.bytes).map_err(|_| {
             input(

@@ -16,14 +16,33 @@ pub(super) fn is_of_blake3(name: &str) -> bool {
     about(name).is_some_and(|word| matches!(&*word, "b3" | "blake3"))
 }
 
+/// Returns the extension of a name, in small letters and without that of a compression; `None` if
+/// there is none.
+pub(super) fn extension(name: &str) -> Option<String> {
+    let name = file_name(name)?;
+    let (stem, extension) = without_compression(&name).rsplit_once('.')?;
+    (!stem.is_empty()).then(|| extension.to_owned())
+}
+
+/// Returns the last component of a path, in small letters.
+fn file_name(path: &str) -> Option<String> {
+    let name = path.rsplit(['/', '\\']).next()?;
+    Some(name.to_ascii_lowercase())
+}
+
+/// Returns a name without the ending of compressed files.
+fn without_compression(name: &str) -> &str {
+    let endings = [".gz", ".zst", ".bz2", ".xz"];
+    let stem = endings.iter().find_map(|ending| name.strip_suffix(ending));
+    stem.unwrap_or(name)
+}
+
 /// Returns the algorithm in the name of a checksum list, or just `check`; `None` if it is not the
 /// name of a checksum list.
 fn about(name: &str) -> Option<String> {
-    let name = name.rsplit(['/', '\\']).next()?.to_ascii_lowercase();
-    let mut stem = &*name;
-    for ending in [".gz", ".zst", ".asc"] {
-        stem = stem.strip_suffix(ending).unwrap_or(stem);
-    }
+    let name = file_name(name)?;
+    let stem = without_compression(&name);
+    let stem = stem.strip_suffix(".asc").unwrap_or(stem);
     let without_sums = |word: &str| {
         let stem = word.strip_suffix("sums").or(word.strip_suffix("sum"))?;
         Some(stem.to_owned())

@@ -1,0 +1,210 @@
+//! The formats of lists: recognised by the name of a list, or by its first bytes.
+
+use std::io::{self, Read};
+
+use super::armour;
+use super::binary::why_binary;
+use super::checksums;
+use super::csv::dialect;
+use super::lines::{BYTE_ORDER_MARK, Lines};
+use super::list_name;
+
+/// What a list is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ListFormat {
+    /// URLs, as [`TextList`](super::TextList) reads them.
+    Text,
+    /// Checksums and names, as [`ChecksumList`](super::ChecksumList) reads them.
+    Checksums,
+    /// A table of text with a header (RFC 4180), as [`CsvList`](super::CsvList) reads it.
+    Csv,
+    /// A JSON object per line, as [`JsonLines`](super::JsonLines) reads them.
+    Jsonl,
+}
+
+/// What is known of a list before its rows are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detected {
+    /// Its format.
+    Format(ListFormat),
+    /// It is not a list, for this reason.
+    NoList(&'static str),
+}
+
+impl ListFormat {
+    /// Returns the format of a list with this name, such as `SHA256SUMS` or `urls.csv.gz`; `None`
+    /// if the name does not tell.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        if list_name::is_of_checksums(name) {
+            return Some(Self::Checksums);
+        }
+        let extension = list_name::extension(name)?;
+        match &*extension {
+            "csv" | "tsv" => Some(Self::Csv),
+            "jsonl" | "ndjson" => Some(Self::Jsonl),
+            _ => None,
+        }
+    }
+
+    /// Returns the name of the format, as `--input-format` has it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Checksums => "checksums",
+            Self::Csv => "csv",
+            Self::Jsonl => "jsonl",
+        }
+    }
+
+    /// Returns the format of a list by its first bytes, of which the first row is a part. A list
+    /// without rows is text. Stops reading when the line of the first row is complete.
+    ///
+    /// # Errors
+    /// If reading fails before that line is complete.
+    pub fn of_content(reader: impl Read) -> io::Result<Detected> {
+        let mut lines = Lines::first_of(reader);
+        let detected = Self::of_lines(&mut lines);
+        lines.take_error().map_or(Ok(detected), Err)
+    }
+
+    /// Returns the format by the first block, and by the line of the first row, which is put back.
+    pub(super) fn of_lines(lines: &mut Lines<impl Read>) -> Detected {
+        let block = lines.first_block();
+        if let Some(why) = why_binary(block) {
+            return Detected::NoList(why);
+        }
+        if let Some(detected) = of_block(block) {
+            return detected;
+        }
+        let Some(line) = lines.next() else {
+            return Detected::Format(Self::Text);
+        };
+        let format = Self::of_line(line.bytes);
+        lines.put_back();
+        Detected::Format(format)
+    }
+
+    fn of_line(line: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(line);
+        if line.trim_ascii_end() == armour::BEGIN || checksums::is_entry(&text) {
+            Self::Checksums
+        } else if dialect::is_header(&text) {
+            Self::Csv
+        } else {
+            Self::Text
+        }
+    }
+}
+
+/// Returns what the first bytes of a text tell; `None` if it is up to its first line.
+fn of_block(block: &[u8]) -> Option<Detected> {
+    let text = block.strip_prefix(BYTE_ORDER_MARK).unwrap_or(block);
+    match text.trim_ascii_start() {
+        [b'{', ..] => Some(Detected::Format(ListFormat::Jsonl)),
+        [b'[', ..] => Some(Detected::NoList(
+            "it is a JSON array; write an object per line, for example with jq -c '.[]'",
+        )),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MD5: &str = "d41d8cd98f00b204e9800998ecf8427e";
+
+    /// A reader that always fails.
+    struct Broken;
+
+    impl Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::Error::other("no more"))
+        }
+    }
+
+    fn of_content(content: &[u8]) -> Detected {
+        ListFormat::of_content(content).unwrap()
+    }
+
+    #[test]
+    fn the_first_line_that_says_something_tells_the_format() {
+        for (list, format) in [
+            (
+                format!("\u{feff}\r\n# sums\n\n{MD5}  a"),
+                ListFormat::Checksums,
+            ),
+            (format!("\\{MD5}  a\\nb"), ListFormat::Checksums),
+            (
+                format!("{}{MD5}  a", "# sums\n".repeat(10_000)),
+                ListFormat::Checksums,
+            ),
+            (
+                format!("#{}\n{MD5}  a", "x".repeat(10_000)),
+                ListFormat::Checksums,
+            ),
+            (format!("SHA384 (a) = {MD5}"), ListFormat::Checksums),
+            (
+                "-----BEGIN PGP SIGNED MESSAGE-----\r\n".to_owned(),
+                ListFormat::Checksums,
+            ),
+            (String::new(), ListFormat::Text),
+            ("# nothing\n".to_owned(), ListFormat::Text),
+            (format!("http://h/a\n{MD5}  a"), ListFormat::Text),
+            (MD5.to_owned(), ListFormat::Text),
+            (format!("http://h/(a)\tmd5={MD5}"), ListFormat::Text),
+            (format!("a(b).gif\tmd5={MD5}"), ListFormat::Text),
+            (
+                format!("{}\n{MD5}  a", "x".repeat(100_000)),
+                ListFormat::Text,
+            ),
+            ("id,url\n1,http://h/a".to_owned(), ListFormat::Csv),
+            ("\u{feff}\"URL\";\"Name\"\r\n".to_owned(), ListFormat::Csv),
+            ("url\nhttp://h/a\n".to_owned(), ListFormat::Csv),
+            ("http://h/a?b,url\n".to_owned(), ListFormat::Text),
+            (
+                " \n{\"url\": \"http://h/a\"}\n".to_owned(),
+                ListFormat::Jsonl,
+            ),
+        ] {
+            let expected = Detected::Format(format);
+            assert_eq!(of_content(list.as_bytes()), expected, "{list:.50}");
+        }
+        let latin = [MD5.as_bytes(), b"  \xe9\n"].concat();
+        let expected = Detected::Format(ListFormat::Checksums);
+        assert_eq!(of_content(&latin), expected);
+        assert!(ListFormat::of_content(Broken).is_err());
+    }
+
+    #[test]
+    fn what_is_no_list_is_told_from_lists() {
+        for content in [
+            &b"\x7fELF\x02\x01\x01\0\0"[..],
+            b"[\n{\"url\": \"http://h/a\"}]",
+        ] {
+            assert!(
+                matches!(of_content(content), Detected::NoList(_)),
+                "{content:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn names_tell_formats() {
+        for (name, format) in [
+            ("SHA256SUMS", Some(ListFormat::Checksums)),
+            ("a/b.csv", Some(ListFormat::Csv)),
+            ("B.TSV.gz", Some(ListFormat::Csv)),
+            ("x.ndjson.zst", Some(ListFormat::Jsonl)),
+            ("x.jsonl.bz2", Some(ListFormat::Jsonl)),
+            ("urls.txt", None),
+            ("csv", None),
+            ("-", None),
+        ] {
+            assert_eq!(ListFormat::of_name(name), format, "{name}");
+        }
+    }
+}
