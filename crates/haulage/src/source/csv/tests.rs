@@ -11,10 +11,9 @@ fn read(list: &[u8], options: &ListOptions) -> (Vec<(u64, String)>, Option<Strin
 fn summary(row: &Row) -> (u64, String) {
     match row {
         Ok(request) => {
-            let mut text = request.url().to_owned();
-            for (name, value) in request.carried() {
-                text.push_str(&format!(" {name}={value}"));
-            }
+            let carried = request.carried().into_iter();
+            let carried = carried.map(|(name, value)| format!(" {name}={value}"));
+            let text = format!("{}{}", request.url(), carried.collect::<String>());
             (request.location.as_ref().unwrap().line, text)
         }
         Err(bad) => (
