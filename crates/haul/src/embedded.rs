@@ -157,9 +157,12 @@ pub fn list(path: &Path, given: &[(String, Option<OsString>)]) -> Result<ListFil
         }
         return Err(in_keywords(problem));
     }
-    let (sources, broken) = inputs.into_parts();
+    let (sources, told) = inputs.into_parts();
     let rows = Box::new(sources.flatten());
-    Ok(ListFile { rows, broken })
+    Ok(ListFile {
+        rows,
+        broken: told.broken,
+    })
 }
 
 /// An option that may be given.

@@ -1,13 +1,17 @@
 //! The sources of rows: the URLs of the command line, and lists.
 
-use std::fs::File;
+mod list_file;
+mod paths;
+
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, Sender};
 
-use haulage::source::{Decompressed, Detected, List, ListFormat, ListOptions, Pattern};
+use haulage::source::{self, List, ListFormat, ListOptions, Pattern, Shard};
 use haulage::{BadRow, Checksum, Error, ErrorKind, Request, Row};
 
+pub(crate) use self::list_file::format_of;
+use self::paths::Named;
 use crate::exit::Problem;
 use crate::report::format;
 
@@ -25,10 +29,24 @@ pub(crate) struct Input {
 pub(crate) enum Count {
     /// This many rows.
     Known(u64),
-    /// As many rows as this list has; they are not counted yet.
-    File(PathBuf, ListFormat),
+    /// As many rows as these lists have, all in this format if it is known; they are not counted
+    /// yet.
+    Files(Vec<PathBuf>, Option<ListFormat>),
+    /// As many rows as these, and no more than this many.
+    AtMost(u64, Vec<Count>),
     /// Not known before the end of the source.
     Unknown,
+}
+
+/// Which rows are taken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Excerpt {
+    /// Those of the hosts of one part.
+    pub(crate) shard: Option<Shard>,
+    /// The first ones.
+    pub(crate) head: Option<usize>,
+    /// Some of all, chosen at random.
+    pub(crate) sample: Option<usize>,
 }
 
 /// All input of a run, in order.
@@ -37,10 +55,11 @@ pub(crate) struct Inputs {
     /// If any input is a list, the run is recorded as one: it can be long, so its record is worth
     /// keeping.
     pub(crate) given_as: GivenAs,
+    pub(crate) excerpt: Excerpt,
     /// What was decided about the lists, for the user to know.
     pub(crate) notes: Vec<String>,
-    breaks: Sender<Error>,
-    broken: Receiver<Error>,
+    reports: Reports,
+    told: Told,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,13 +70,14 @@ pub(crate) enum GivenAs {
 
 impl Inputs {
     pub(crate) fn new() -> Self {
-        let (breaks, broken) = mpsc::channel();
+        let (reports, told) = Reports::new();
         Self {
             sources: Vec::new(),
             given_as: GivenAs::Urls,
+            excerpt: Excerpt::default(),
             notes: Vec::new(),
-            breaks,
-            broken,
+            reports,
+            told,
         }
     }
 
@@ -80,74 +100,58 @@ impl Inputs {
         });
     }
 
-    /// Adds a list, which is opened now and read later; `-` is standard input. Fails if the file
-    /// cannot be opened or is no list, or if the options do not suit it.
+    /// Adds the list at a path, which is opened now and read later; `-` is standard input. The path
+    /// may also be a folder, or a pattern such as `*.csv`: their files are read one after another.
+    ///
+    /// # Errors
+    /// If the file cannot be opened or is no list, or if the options do not suit it.
     pub(crate) fn add_list(&mut self, path: &Path, options: &ListOptions) -> Result<(), Problem> {
         self.given_as = GivenAs::List;
-        let name = path.display().to_string();
-        if name == "-" {
-            let list = list_of(io::stdin(), &name, options)?;
-            let rows = self.until_broken(list, name);
+        if path.as_os_str() == "-" {
+            let list = list_file::of_reader(io::stdin(), "-", options)?;
+            let rows = self.reports.watch(list, "-".to_owned());
             self.add(Input {
                 rows,
                 count: Count::Unknown,
             });
             return Ok(());
         }
-        let unusable = |cause: io::Error| {
-            let problem = Problem::usage(format!("cannot read {name}: {}", format::io(&cause)));
-            match cause.kind() {
-                io::ErrorKind::NotFound if name.contains("://") => {
-                    problem.hint("-i reads a list from a file; a URL stands alone, without -i")
-                }
-                io::ErrorKind::NotFound => {
-                    problem.hint("check the name of the list; - is standard input")
-                }
-                _ => problem,
+        let name = path.display().to_string();
+        let files = match paths::named(path) {
+            Ok(Named::One) => return self.add_file(path, options),
+            Ok(Named::Many(files)) => files,
+            Err(cause) => {
+                let why = format::io(&cause);
+                return Err(Problem::usage(format!("cannot read {name}: {why}")));
             }
         };
-        let file = File::open(path).map_err(unusable)?;
-        let about = file.metadata().map_err(unusable)?;
-        if about.is_dir() {
-            return Err(Problem::usage(format!(
-                "cannot read {name}: it is a folder"
-            )));
+        if files.is_empty() {
+            return Err(Problem::usage(format!("{name} names no file"))
+                .hint("of a folder, all files are lists but those that begin with . or _"));
         }
-        if !about.is_file() {
-            let list = list_of(file, &name, options)?;
-            let rows = self.until_broken(list, name);
-            self.add(Input {
-                rows,
-                count: Count::Unknown,
-            });
-            return Ok(());
-        }
-        // Checked first, so that a file that is no list is reported before anything is created.
-        let by_name = options.format.or_else(|| ListFormat::of_name(&name));
-        let format = match detect(path) {
-            Detected::NoList(why) => return Err(unusable_as_list(&name, why)),
-            Detected::Format(by_content) => by_name.unwrap_or(by_content),
-        };
-        if by_name.is_none() && format != ListFormat::Text {
-            let format = format.name();
-            self.notes.push(format!(
-                "{name} is read as {format}, which its first bytes show"
-            ));
-        }
-        let options = ListOptions {
-            format: Some(format),
-            ..options.clone()
-        };
-        let mut list = list_of(file, &name, &options)?;
-        list.prepare();
-        if let Some(why) = list.take_error() {
-            return Err(unusable_as_list(&name, &why.to_string()));
-        }
-        let rows = self.until_broken(list, name);
+        // The first one is tried now: if it cannot be used, neither can the others, as a rule.
+        list_file::open(&files[0], options)?;
         self.add(Input {
-            rows,
-            count: Count::File(path.to_owned(), format),
+            count: Count::Files(files.clone(), options.format),
+            rows: Box::new(Files {
+                paths: files.into_iter(),
+                rows: None,
+                options: options.clone(),
+                reports: self.reports.clone(),
+            }),
         });
+        Ok(())
+    }
+
+    fn add_file(&mut self, path: &Path, options: &ListOptions) -> Result<(), Problem> {
+        let opened = list_file::open(path, options)?;
+        self.notes.extend(opened.note);
+        let count = match opened.format {
+            Some(format) => Count::Files(vec![path.to_owned()], Some(format)),
+            None => Count::Unknown,
+        };
+        let rows = self.reports.watch(opened.list, path.display().to_string());
+        self.add(Input { rows, count });
         Ok(())
     }
 
@@ -157,61 +161,151 @@ impl Inputs {
 
     /// Returns the row counts of all sources, in order.
     pub(crate) fn counts(&self) -> Vec<Count> {
-        self.sources
-            .iter()
-            .map(|input| input.count.clone())
-            .collect()
+        let counts = self.sources.iter().map(|input| input.count.clone());
+        let excerpt = self.excerpt;
+        match excerpt.head.or(excerpt.sample) {
+            _ if excerpt.shard.is_some() => vec![Count::Unknown],
+            Some(most) => vec![Count::AtMost(most as u64, counts.collect())],
+            None => counts.collect(),
+        }
     }
 
-    /// Returns the rows, source by source, and a channel that receives an error for each list that
-    /// breaks off while it is read.
-    pub(crate) fn into_parts(self) -> (impl Iterator<Item = Rows>, Receiver<Error>) {
-        (
-            self.sources.into_iter().map(|input| input.rows),
-            self.broken,
-        )
+    /// Gives the rows to a run, and says that there are no others. Returns what the lists tell of
+    /// while they are read.
+    pub(crate) fn feed(self, run: &haulage::Run) -> Told {
+        let Excerpt {
+            shard,
+            head,
+            sample,
+        } = self.excerpt;
+        let (sources, told) = self.into_parts();
+        if shard.is_none() && head.is_none() && sample.is_none() {
+            for rows in sources {
+                run.feed(rows);
+            }
+        } else {
+            let sources: Vec<_> = sources.collect();
+            let rows = sources.into_iter().flatten();
+            let mut rows: Box<dyn Iterator<Item = (u64, Row)> + Send> = match sample {
+                Some(size) => Box::new(source::sample(rows, size)),
+                None => Box::new((0..).zip(rows).take(head.unwrap_or(usize::MAX))),
+            };
+            if let Some(shard) = shard {
+                rows = Box::new(shard.of(rows));
+            }
+            run.feed_numbered(rows);
+        }
+        run.close();
+        told
     }
 
-    fn until_broken<R: Read + Send + 'static>(&self, mut list: List<R>, name: String) -> Rows {
-        let breaks = self.breaks.clone();
+    /// Returns the rows, source by source, and what the lists tell of while they are read.
+    pub(crate) fn into_parts(self) -> (impl Iterator<Item = Rows>, Told) {
+        (self.sources.into_iter().map(|input| input.rows), self.told)
+    }
+}
+
+/// What lists tell of while they are read.
+pub(crate) struct Told {
+    /// For each list that breaks off, why.
+    pub(crate) broken: Receiver<Error>,
+    /// Sentences for the user to know.
+    pub(crate) notes: Receiver<String>,
+}
+
+/// Where lists tell of what happens while they are read. After the end of the run, nobody listens.
+#[derive(Clone)]
+struct Reports {
+    breaks: Sender<Error>,
+    notes: Sender<String>,
+}
+
+impl Reports {
+    fn new() -> (Self, Told) {
+        let (breaks, broken) = mpsc::channel();
+        let (notes, noted) = mpsc::channel();
+        let told = Told {
+            broken,
+            notes: noted,
+        };
+        (Self { breaks, notes }, told)
+    }
+
+    /// Returns the rows of a list. Tells if it breaks off, and of what its rows have that is not
+    /// used.
+    fn watch<R: Read + Send + 'static>(&self, mut list: List<R>, name: String) -> Rows {
+        let reports = self.clone();
+        let mut rows: u64 = 0;
         Box::new(std::iter::from_fn(move || {
             let row = list.next();
+            if rows == 0
+                && let Some(format) = list.guessed().filter(|format| *format != ListFormat::Text)
+            {
+                let format = format.name();
+                reports.note(format!(
+                    "{name} is read as {format}, which its first bytes show"
+                ));
+            }
+            rows += u64::from(row.is_some());
+            for note in list.take_notes() {
+                reports.note(note);
+            }
             if row.is_none()
                 && let Some(cause) = list.take_error()
             {
-                let message = format!("cannot read all of {name}: {}", format::io(&cause));
-                // After the end of the run, there is no receiver.
-                let _ = breaks.send(Error::new(ErrorKind::Input, message).caused_by(cause));
+                reports.broke(&name, rows > 0, cause);
             }
             row
         }))
     }
+
+    fn note(&self, note: String) {
+        let _ = self.notes.send(note);
+    }
+
+    fn broke(&self, name: &str, has_rows: bool, cause: io::Error) {
+        let why = format::io(&cause);
+        let message = if has_rows {
+            format!("cannot read all of {name}: {why}; the rows before that are processed")
+        } else {
+            format!("cannot read {name}: {why}")
+        };
+        let error = Error::new(ErrorKind::Input, message).caused_by(cause);
+        let _ = self.breaks.send(error);
+    }
 }
 
-/// Returns the list of a reader, which may be compressed.
-fn list_of<R: Read>(
-    reader: R,
-    name: &str,
-    options: &ListOptions,
-) -> Result<List<Decompressed<R>>, Problem> {
-    List::new(Decompressed::new(reader), name, options).map_err(|error| match options.base_url {
-        Some(_) => Problem::usage(format!("--base-url: {error}")),
-        None => Problem::usage(format!("{name} is a list of checksums and names")).hint(
-            "--base-url URL says what the names are relative to; for a list of URLs: --input-format text",
-        ),
-    })
+/// The rows of several files, each of which is opened when the one before has ended. One that
+/// cannot be used is reported, and stops no other.
+struct Files {
+    paths: std::vec::IntoIter<PathBuf>,
+    rows: Option<Rows>,
+    options: ListOptions,
+    reports: Reports,
 }
 
-fn unusable_as_list(name: &str, why: &str) -> Problem {
-    Problem::usage(format!("cannot use {name} as a list: {why}"))
-}
+impl Iterator for Files {
+    type Item = Row;
 
-/// Returns what the first bytes of a list tell. A file that cannot be read counts as text: the
-/// error is reported when the list is read.
-fn detect(path: &Path) -> Detected {
-    File::open(path)
-        .and_then(|file| ListFormat::of_content(Decompressed::new(file)))
-        .unwrap_or(Detected::Format(ListFormat::Text))
+    fn next(&mut self) -> Option<Row> {
+        loop {
+            if let Some(row) = self.rows.as_mut().and_then(Iterator::next) {
+                return Some(row);
+            }
+            let path = self.paths.next()?;
+            self.rows = match list_file::open(&path, &self.options) {
+                Ok(opened) => {
+                    let name = path.display().to_string();
+                    Some(self.reports.watch(opened.list, name))
+                }
+                Err(problem) => {
+                    let error = Error::new(ErrorKind::Input, problem.message);
+                    let _ = self.reports.breaks.send(error);
+                    None
+                }
+            };
+        }
+    }
 }
 
 #[cfg(test)]
@@ -241,14 +335,14 @@ mod tests {
             &ListOptions::default(),
         )
         .unwrap();
-        let rows = inputs.until_broken(list, "torn".to_owned());
+        let rows = inputs.reports.watch(list, "torn".to_owned());
         inputs.add(Input {
             rows,
             count: Count::Unknown,
         });
-        let (sources, broken) = inputs.into_parts();
+        let (sources, told) = inputs.into_parts();
         assert_eq!(sources.flatten().flatten().count(), 1);
-        let error = broken.try_recv().unwrap();
+        let error = told.broken.try_recv().unwrap();
         assert!(error.to_string().contains("torn"), "{error}");
     }
 
@@ -260,8 +354,8 @@ mod tests {
             .unwrap_err();
         assert!(problem.message.contains("/nowhere/list.txt"), "{problem}");
         let problem = inputs
-            .add_list(Path::new("/"), &ListOptions::default())
+            .add_list(Path::new("/dev/null/x"), &ListOptions::default())
             .unwrap_err();
-        assert!(problem.message.contains("folder"), "{problem}");
+        assert!(problem.message.contains("cannot"), "{problem}");
     }
 }

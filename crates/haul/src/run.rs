@@ -3,7 +3,6 @@
 use std::future;
 use std::io;
 use std::path::Path;
-use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use haulage::{Destination, Engine, Error, Event, Events};
@@ -12,6 +11,7 @@ use tokio::time::{self, Instant, Interval, MissedTickBehavior};
 
 use crate::cookies::CookieFile;
 use crate::exit::{Exit, Problem};
+use crate::input::Told;
 use crate::output::Reader;
 use crate::report::{Lost, Notice, Opened, Reporter, Results, Summary, Total};
 use crate::settings::Settings;
@@ -57,8 +57,8 @@ pub(crate) fn run(settings: Settings) -> Result<Exit, Problem> {
 struct Run {
     handle: haulage::Run,
     events: Events,
-    /// Lists that break off are told of here.
-    broken: Receiver<Error>,
+    /// What the lists tell of.
+    told: Told,
     results: Option<Results>,
     cookie_file: Option<CookieFile>,
     /// Who reads the file that goes to standard output.
@@ -108,15 +108,11 @@ impl Run {
             start::start(&engine, options, when_busy, &mut interrupts, display).await?;
         let results = results.map(Opened::begin).transpose()?;
         let events = handle.events();
-        let (sources, broken) = settings.inputs.into_parts();
-        for rows in sources {
-            handle.feed(rows);
-        }
-        handle.close();
+        let told = settings.inputs.feed(&handle);
         let run = Self {
             handle,
             events,
-            broken,
+            told,
             results,
             cookie_file: settings.cookie_file,
             reader: settings.reader,
@@ -184,7 +180,10 @@ impl Run {
         if self.state == State::Going && self.reader.as_ref().is_some_and(Reader::is_closed) {
             self.stop(State::BrokenPipe);
         }
-        let broken: Vec<Error> = self.broken.try_iter().collect();
+        for note in self.told.notes.try_iter() {
+            display.notice(&Notice::Note(&note));
+        }
+        let broken: Vec<Error> = self.told.broken.try_iter().collect();
         for event in batch
             .drain(..)
             .chain(broken.into_iter().map(Event::InputFailed))

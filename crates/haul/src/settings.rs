@@ -15,7 +15,7 @@ use crate::args::{self, Arguments, Download, Exists, InputFormat, Progress};
 use crate::config::{self, HostSection};
 use crate::cookies::{self, CookieFile};
 use crate::exit::Problem;
-use crate::input::{GivenAs, Inputs};
+use crate::input::{Excerpt, GivenAs, Inputs};
 use crate::logins;
 use crate::output::Reader;
 use crate::proxy;
@@ -358,6 +358,11 @@ fn inputs(download: &Download, target: &Target) -> Result<Inputs, Problem> {
     for path in &download.inputs {
         add_list(&mut inputs, path, download)?;
     }
+    inputs.excerpt = Excerpt {
+        shard: download.excerpt.shard,
+        head: download.excerpt.head,
+        sample: download.excerpt.sample,
+    };
     Ok(inputs)
 }
 
@@ -381,8 +386,11 @@ fn list_options(download: &Download) -> ListOptions {
             InputFormat::Auto => None,
             InputFormat::Text => Some(ListFormat::Text),
             InputFormat::Checksums => Some(ListFormat::Checksums),
+            InputFormat::Aria2 => Some(ListFormat::Aria2),
             InputFormat::Csv => Some(ListFormat::Csv),
             InputFormat::Jsonl => Some(ListFormat::Jsonl),
+            InputFormat::Parquet => Some(ListFormat::Parquet),
+            InputFormat::Arrow => Some(ListFormat::Arrow),
         },
         base_url: download.base_url.clone(),
         columns: Columns {

@@ -33,10 +33,16 @@ pub(crate) enum InputFormat {
     Text,
     /// Checksums and names
     Checksums,
+    /// A list of aria2c: options below each URL, on indented lines
+    Aria2,
     /// A table with a header: CSV, TSV, or with another delimiter
     Csv,
     /// One JSON object per line
     Jsonl,
+    /// A table in a Parquet file
+    Parquet,
+    /// A table in Arrow's IPC format: a stream, or a file
+    Arrow,
 }
 
 /// How files are named.

@@ -7,6 +7,7 @@
 
 mod choices;
 mod columns;
+mod excerpt;
 mod logins;
 
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ pub(crate) use self::choices::{
     Durability, Ended, Exists, InputFormat, Layout, Progress, RetryFailed, RowFormat, TlsMax,
 };
 pub(crate) use self::columns::TableColumns;
+pub(crate) use self::excerpt::Excerpt;
 pub(crate) use self::logins::Logins;
 use crate::password::Prompt;
 use crate::values::{
@@ -149,14 +151,15 @@ pub(crate) struct Download {
     #[arg(value_name = "URL", value_hint = ValueHint::Url)]
     pub(crate) urls: Vec<String>,
 
-    /// Read URLs from this file, one per line; - is standard input
+    /// Read URLs from this file, in one of many formats; - is standard input
     ///
-    /// Fields may follow the URL, separated by TABs: out=NAME sets the file name, label=TEXT the
+    /// FILE may also be a folder, or a pattern in quotes such as 'urls/*.parquet': all files in it
+    /// are read, one after another. A list of text has one URL per line. Fields may follow the URL, separated by TABs: out=NAME sets the file name, label=TEXT the
     /// name shown in progress output, ALGO=HEX (such as sha256=…) the expected checksum; further
     /// URLs are mirrors. A mirror is used when the URLs before it have failed; with a checksum,
     /// parts of a large file are downloaded from several mirrors at once. Blank lines and lines
-    /// that start with # are skipped. Files compressed with gzip or zstd are decompressed. May be
-    /// repeated.
+    /// that start with # are skipped. --input-format names the other formats. Files compressed with
+    /// gzip, zstd, bzip2 or xz are decompressed. May be repeated.
     #[arg(
         short,
         long = "input",
@@ -191,6 +194,9 @@ pub(crate) struct Download {
 
     #[command(flatten)]
     pub(crate) columns: TableColumns,
+
+    #[command(flatten)]
+    pub(crate) excerpt: Excerpt,
 
     /// List the URLs and file names; send no request, write nothing
     ///

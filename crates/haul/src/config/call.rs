@@ -18,10 +18,11 @@ use crate::exit::Problem;
 use crate::password::Prompt;
 
 /// Options that make sense on a command line only.
-const OF_A_COMMAND_LINE: [&str; 12] = [
+const OF_A_COMMAND_LINE: [&str; 15] = [
     "config",
     "dir",
     "globoff",
+    "head",
     "help",
     "input",
     "no-config",
@@ -29,6 +30,8 @@ const OF_A_COMMAND_LINE: [&str; 12] = [
     "progress",
     "quiet",
     "results",
+    "sample",
+    "shard",
     "verbose",
     "version",
 ];

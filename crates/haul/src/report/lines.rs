@@ -120,10 +120,7 @@ impl Lines {
                 self.show_next(out);
             }
             Event::InputFailed(error) => {
-                line(
-                    out,
-                    &format!("error: {error}; the rows before that are processed"),
-                );
+                line(out, &format!("error: {error}"));
             }
             Event::TooManyErrors(failed) => {
                 let items = if *failed == 1 {

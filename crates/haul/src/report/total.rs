@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use haulage::source::ListFormat;
 
-use crate::input::Count;
+use crate::input::{self, Count};
 
 /// The number of items in the whole input. Lists are counted on a thread of their own, once the
 /// total is first asked for.
@@ -86,7 +86,7 @@ impl Shared {
     /// Returns the total if no list has to be read; otherwise starts a thread that counts the
     /// lists.
     fn start(self: &Arc<Self>, counts: Vec<Count>) -> State {
-        if counts.contains(&Count::Unknown) {
+        if counts.iter().any(is_unknown) {
             return State::Counted(None);
         }
         if counts.iter().all(|count| matches!(count, Count::Known(_))) {
@@ -109,18 +109,33 @@ impl Shared {
     }
 }
 
+fn is_unknown(count: &Count) -> bool {
+    match count {
+        Count::Unknown => true,
+        Count::AtMost(_, counts) => counts.iter().any(is_unknown),
+        Count::Known(_) | Count::Files(..) => false,
+    }
+}
+
 /// Returns the sum, for which lists are read; `None` if a count is unknown or a list cannot be
 /// counted.
 fn sum(counts: &[Count]) -> Option<u64> {
     counts.iter().try_fold(0_u64, |sum, count| match count {
         Count::Known(rows) => Some(sum.saturating_add(*rows)),
-        Count::File(path, format) => Some(sum.saturating_add(rows_of(path, *format).ok()??)),
+        Count::Files(paths, format) => paths.iter().try_fold(sum, |sum, path| {
+            let format = input::format_of(path, *format)?;
+            Some(sum.saturating_add(rows_of(path, format).ok()??))
+        }),
+        Count::AtMost(most, counts) => {
+            let counted = self::sum(counts)?.min(*most);
+            Some(sum.saturating_add(counted))
+        }
         Count::Unknown => None,
     })
 }
 
 fn rows_of(path: &Path, format: ListFormat) -> io::Result<Option<u64>> {
-    haulage::source::count_rows(File::open(path)?, format)
+    haulage::source::count_rows_of_file(File::open(path)?, format)
 }
 
 #[cfg(test)]
@@ -136,7 +151,7 @@ mod tests {
 
     #[test]
     fn the_total_is_the_sum_of_what_is_known() {
-        let list = Count::File("/nowhere".into(), ListFormat::Text);
+        let list = Count::Files(vec!["/nowhere".into()], Some(ListFormat::Text));
         assert_eq!(total(&[Count::Known(2), Count::Known(3)]), Some(5));
         assert_eq!(total(&[Count::Known(2), Count::Unknown]), None);
         assert_eq!(total(&[Count::Known(1), list]), None);
@@ -146,13 +161,13 @@ mod tests {
     fn lists_are_counted() {
         let list = tempfile::NamedTempFile::new().unwrap();
         io::Write::write_all(&mut list.as_file(), b"http://a/1\n\n# no\nhttp://a/2\n").unwrap();
-        let list = Count::File(list.path().to_owned(), ListFormat::Text);
+        let list = Count::Files(vec![list.path().to_owned()], Some(ListFormat::Text));
         assert_eq!(total(&[Count::Known(1), list]), Some(3));
     }
 
     #[test]
     fn a_list_of_one_is_not_one_url() {
-        let list = Count::File("/nowhere".into(), ListFormat::Text);
+        let list = Count::Files(vec!["/nowhere".into()], Some(ListFormat::Text));
         assert!(Total::of(vec![Count::Known(1)]).is_one_url());
         assert!(!Total::of(vec![Count::Known(2)]).is_one_url());
         assert!(!Total::of(vec![list]).is_one_url());

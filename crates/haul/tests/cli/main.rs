@@ -11,6 +11,7 @@ mod cookies;
 mod credentials;
 mod demo;
 mod downloads;
+mod formats;
 mod interruptions;
 mod lists;
 mod option_files;

@@ -66,6 +66,19 @@ impl RunHandle {
         self.run.read_on();
     }
 
+    /// Adds some rows of a list, each with its number in the list, from 0, which rises. So the rows
+    /// are recorded and named as in a run of the whole list, and what is recorded of the others
+    /// stays. It is fed before anything else.
+    pub fn feed_numbered<S>(&self, source: S)
+    where
+        S: IntoIterator<Item = (u64, Row)>,
+        S::IntoIter: Send + 'static,
+    {
+        let rows = Box::new(source.into_iter());
+        self.run.sources.add(Box::new(Source::numbered(rows)));
+        self.run.read_on();
+    }
+
     /// Says that nothing more will be fed: the events end when all is done.
     pub fn close(&self) {
         self.run.sources.close();

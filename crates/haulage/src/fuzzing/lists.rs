@@ -177,6 +177,57 @@ pub fn checksum_list(data: &[u8]) {
     assert!(!is_list || list.into_iter().flatten().next().is_none());
 }
 
+/// Reads a CSV list.
+pub fn csv_list(data: &[u8]) {
+    table(data, ListFormat::Csv);
+}
+
+/// Reads a list of JSON objects.
+pub fn json_lines(data: &[u8]) {
+    table(data, ListFormat::Jsonl);
+}
+
+/// Reads a list of aria2.
+pub fn aria2_list(data: &[u8]) {
+    table(data, ListFormat::Aria2);
+}
+
+/// Reads record batches in Arrow's IPC format, if the feature `parquet` is on.
+pub fn arrow_list(data: &[u8]) {
+    if cfg!(feature = "parquet") {
+        table(data, ListFormat::Arrow);
+    }
+}
+
+/// Checks that rows, and the error that ends them, are the same however a list is cut; that they
+/// are in order; and that as many are counted as there are.
+fn table(data: &[u8], format: ListFormat) {
+    let read = |pieces| {
+        let options = ListOptions {
+            format: Some(format),
+            carries: true,
+            ..ListOptions::default()
+        };
+        let list = List::new(Halves(pieces), "list", &options);
+        let Ok(mut list) = list else {
+            return (Vec::new(), None);
+        };
+        let rows: Vec<_> = list.by_ref().map(|row| seen(&row)).collect();
+        (rows, list.take_error().map(|error| error.to_string()))
+    };
+    let (rows, error) = read([data, b""]);
+    for cut in cuts(data.len(), 6) {
+        let (first, second) = data.split_at(cut);
+        assert!(read([first, second]) == (rows.clone(), error.clone()), "cut at {cut}");
+    }
+    assert!(rows.is_sorted_by(|one, next| one.line < next.line));
+    if error.is_none()
+        && let Ok(Some(counted)) = count_rows(data, format)
+    {
+        assert_eq!(counted, rows.len() as u64);
+    }
+}
+
 /// Expands a pattern, which is the first line, with names by the template in the second line.
 pub fn pattern(data: &[u8]) {
     const MOST: usize = 1000;

@@ -24,7 +24,7 @@ pub use cookies::{cookie_file, set_cookie};
 pub use decoders::{content_coding, list_compression};
 pub use fields::{content_disposition, content_range, digests, retry_after, validator};
 pub use http1::{http1_chunks, http1_head};
-pub use lists::{checksum_list, pattern, text_list};
+pub use lists::{aria2_list, arrow_list, checksum_list, csv_list, json_lines, pattern, text_list};
 pub use logins::{netrc, www_authenticate};
 pub use names::{layout, registry};
 pub use proxies::{connect_reply, no_proxy, proxy_url, socks_reply};
@@ -36,17 +36,21 @@ pub use urls::{redirect, url};
 pub type Target = fn(&[u8]);
 
 /// All targets, by the names of their programs and corpora in `fuzz/`.
-pub const TARGETS: [(&str, Target); 27] = [
+pub const TARGETS: [(&str, Target); 31] = [
     ("addresses", addresses),
+    ("aria2_list", aria2_list),
+    ("arrow_list", arrow_list),
     ("checksum_list", checksum_list),
     ("connect_reply", connect_reply),
     ("content_coding", content_coding),
     ("content_disposition", content_disposition),
     ("content_range", content_range),
     ("cookie_file", cookie_file),
+    ("csv_list", csv_list),
     ("digests", digests),
     ("http1_chunks", http1_chunks),
     ("http1_head", http1_head),
+    ("json_lines", json_lines),
     ("layout", layout),
     ("list_compression", list_compression),
     ("netrc", netrc),

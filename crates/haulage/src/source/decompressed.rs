@@ -2,17 +2,22 @@
 
 use std::io::{self, BufReader, Read};
 
+use bzip2::read::MultiBzDecoder;
 use flate2::read::MultiGzDecoder;
+use lzma_rust2::XzReader;
 
 /// The largest window that zstd data may have, as a power of two: 128 MiB, the default limit of the
 /// `zstd` command.
 const ZSTD_WINDOW_LOG: u32 = 27;
 
-/// The data of a reader, decompressed if it is gzip (RFC 1952, any number of members) or zstd (RFC
-/// 8878, any number of frames). Any other data stays as it is.
+/// The memory that decompressing xz may take, in KiB: enough for `xz -9`.
+const XZ_MEMORY: u32 = 128 * 1024;
+
+/// The data of a reader, decompressed if it is gzip (RFC 1952, any number of members), zstd (RFC
+/// 8878, any number of frames), bzip2 or xz. Any other data stays as it is.
 ///
-/// The first bytes tell the format. No more of them are awaited than necessary: one, if neither
-/// format can begin with it. What has been read is decompressed and returned before more is read.
+/// The first bytes tell the format. No more of them are awaited than necessary: one, if no format
+/// can begin with it. What has been read is decompressed and returned before more is read.
 ///
 /// # Errors
 /// Reading fails if the data cannot be decompressed, or ends too early.
@@ -25,6 +30,8 @@ enum Stage<R: Read> {
     Plain(Input<R>),
     Gzip(Box<MultiGzDecoder<Input<R>>>),
     Zstd(Box<zstd::Decoder<'static, BufReader<Input<R>>>>),
+    Bzip2(Box<MultiBzDecoder<Input<R>>>),
+    Xz(Box<XzReader<BufReader<Input<R>>>>),
     Ended,
 }
 
@@ -47,6 +54,8 @@ impl<R: Read> Read for Decompressed<R> {
             Stage::Plain(input) => input.read(into),
             Stage::Gzip(decoder) => decoder.read(into).map_err(|cause| broken("gzip", cause)),
             Stage::Zstd(decoder) => decoder.read(into).map_err(|cause| broken("zstd", cause)),
+            Stage::Bzip2(decoder) => decoder.read(into).map_err(|cause| broken("bzip2", cause)),
+            Stage::Xz(decoder) => decoder.read(into).map_err(|cause| broken("xz", cause)),
             Stage::Unknown(_) | Stage::Ended => Ok(0),
         }
     }
@@ -59,6 +68,8 @@ impl<R: Read> std::fmt::Debug for Stage<R> {
             Self::Plain(_) => "Plain",
             Self::Gzip(_) => "Gzip",
             Self::Zstd(_) => "Zstd",
+            Self::Bzip2(_) => "Bzip2",
+            Self::Xz(_) => "Xz",
             Self::Ended => "Ended",
         })
     }
@@ -70,6 +81,8 @@ pub(super) enum Format {
     Plain,
     Gzip,
     Zstd,
+    Bzip2,
+    Xz,
 }
 
 impl Format {
@@ -79,7 +92,16 @@ impl Format {
             [0x1f, 0x8b, ..] => Some(Self::Gzip),
             // A frame, or a skippable frame (RFC 8878 §3.1).
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Self::Zstd),
+            [b'B', b'Z', b'h', b'1'..=b'9', ..] => Some(Self::Bzip2),
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Self::Xz),
             []
+            | [b'B' | 0xfd]
+            | [b'B', b'Z']
+            | [b'B', b'Z', b'h']
+            | [0xfd, b'7']
+            | [0xfd, b'7', b'z']
+            | [0xfd, b'7', b'z', b'X']
+            | [0xfd, b'7', b'z', b'X', b'Z']
             | [0x1f | 0x28 | 0x50..=0x5f]
             | [0x28, 0xb5]
             | [0x28, 0xb5, 0x2f]
@@ -115,7 +137,7 @@ impl<R: Read> Input<R> {
             if let Some(format) = Format::of(&self.first) {
                 return Ok(format);
             }
-            let mut more = [0; 4];
+            let mut more = [0; 6];
             let read = read_once(&mut self.reader, &mut more[self.first.len()..])?;
             if read == 0 {
                 self.ended = true;
@@ -134,6 +156,11 @@ impl<R: Read> Input<R> {
                 let mut decoder = zstd::Decoder::new(self)?;
                 decoder.window_log_max(ZSTD_WINDOW_LOG)?;
                 Stage::Zstd(Box::new(decoder))
+            }
+            Format::Bzip2 => Stage::Bzip2(Box::new(MultiBzDecoder::new(self))),
+            Format::Xz => {
+                let reader = BufReader::new(self);
+                Stage::Xz(Box::new(XzReader::new_mem_limit(reader, true, XZ_MEMORY)))
             }
         })
     }
@@ -257,10 +284,33 @@ mod tests {
         assert_eq!(whole(&frames).unwrap(), b"http://h/1\nhttp://h/2\n");
     }
 
+    /// The same list, compressed by `xz`.
+    const XZ: &[u8] = &[
+        0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00, 0x00, 0x04, 0xe6, 0xd6, 0xb4, 0x46, 0x02, 0x00, 0x21,
+        0x01, 0x16, 0x00, 0x00, 0x00, 0x74, 0x2f, 0xe5, 0xa3, 0xe0, 0x00, 0x15, 0x00, 0x13, 0x5d,
+        0x00, 0x34, 0x1d, 0x2c, 0xe0, 0x3a, 0x09, 0x59, 0xe5, 0xac, 0xae, 0x52, 0x3a, 0xbf, 0x1d,
+        0x47, 0x90, 0x53, 0xa0, 0x00, 0x00, 0x00, 0x80, 0xdd, 0x01, 0xfd, 0x2b, 0x63, 0xbf, 0xf0,
+        0x00, 0x01, 0x2f, 0x16, 0x17, 0x38, 0x4e, 0xc6, 0x1f, 0xb6, 0xf3, 0x7d, 0x01, 0x00, 0x00,
+        0x00, 0x00, 0x04, 0x59, 0x5a,
+    ];
+
+    #[test]
+    fn bzip2_and_xz_are_undone_in_any_number_of_parts() {
+        let list = b"http://h/1\nhttp://h/2\n";
+        let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        bzip2.write_all(list).unwrap();
+        for part in [&bzip2.finish().unwrap(), XZ] {
+            assert_eq!(whole(part).unwrap(), list);
+            assert_eq!(whole(&part.repeat(2)).unwrap(), list.repeat(2));
+            let error = whole(&part[..part.len() - 9]).unwrap_err();
+            assert!(error.to_string().contains("too early"), "{error}");
+        }
+    }
+
     #[test]
     fn what_cannot_begin_compressed_data_is_decided_with_its_first_byte() {
         for first in 0..=u8::MAX {
-            let may_begin = matches!(first, 0x1f | 0x28 | 0x50..=0x5f);
+            let may_begin = matches!(first, b'B' | 0x1f | 0x28 | 0x50..=0x5f | 0xfd);
             assert_eq!(Format::of(&[first]).is_none(), may_begin, "{first:#x}");
         }
         let mut reader = Decompressed::new(Chunks([b"h".to_vec(), b"ttp".to_vec()].into()));

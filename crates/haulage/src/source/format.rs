@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 
+use super::aria2;
 use super::armour;
 use super::binary::why_binary;
 use super::checksums;
@@ -17,10 +18,17 @@ pub enum ListFormat {
     Text,
     /// Checksums and names, as [`ChecksumList`](super::ChecksumList) reads them.
     Checksums,
+    /// URLs with options below them, as [`Aria2List`](super::Aria2List) reads them.
+    Aria2,
     /// A table of text with a header (RFC 4180), as [`CsvList`](super::CsvList) reads it.
     Csv,
     /// A JSON object per line, as [`JsonLines`](super::JsonLines) reads them.
     Jsonl,
+    /// A table in a Parquet file. It can be read with the feature `parquet`.
+    Parquet,
+    /// Record batches in Arrow's IPC format, a stream or a file. They can be read with the feature
+    /// `parquet`.
+    Arrow,
 }
 
 /// What is known of a list before its rows are read.
@@ -44,6 +52,8 @@ impl ListFormat {
         match &*extension {
             "csv" | "tsv" => Some(Self::Csv),
             "jsonl" | "ndjson" => Some(Self::Jsonl),
+            "parquet" => Some(Self::Parquet),
+            "arrow" | "arrows" | "feather" | "ipc" => Some(Self::Arrow),
             _ => None,
         }
     }
@@ -54,8 +64,11 @@ impl ListFormat {
         match self {
             Self::Text => "text",
             Self::Checksums => "checksums",
+            Self::Aria2 => "aria2",
             Self::Csv => "csv",
             Self::Jsonl => "jsonl",
+            Self::Parquet => "parquet",
+            Self::Arrow => "arrow",
         }
     }
 
@@ -73,6 +86,9 @@ impl ListFormat {
     /// Returns the format by the first block, and by the line of the first row, which is put back.
     pub(super) fn of_lines(lines: &mut Lines<impl Read>) -> Detected {
         let block = lines.first_block();
+        if let Some(format) = of_magic(block) {
+            return Detected::Format(format);
+        }
         if let Some(why) = why_binary(block) {
             return Detected::NoList(why);
         }
@@ -99,6 +115,17 @@ impl ListFormat {
     }
 }
 
+/// Returns the format of binary data that is a list.
+fn of_magic(block: &[u8]) -> Option<ListFormat> {
+    match block {
+        [b'P', b'A', b'R', b'1', ..] => Some(ListFormat::Parquet),
+        // A file, or a stream: a message begins with -1 and the length of its metadata.
+        [b'A', b'R', b'R', b'O', b'W', b'1', 0, 0, ..]
+        | [0xff, 0xff, 0xff, 0xff, _, _, _, 0, ..] => Some(ListFormat::Arrow),
+        _ => None,
+    }
+}
+
 /// Returns what the first bytes of a text tell; `None` if it is up to its first line.
 fn of_block(block: &[u8]) -> Option<Detected> {
     let text = block.strip_prefix(BYTE_ORDER_MARK).unwrap_or(block);
@@ -107,6 +134,10 @@ fn of_block(block: &[u8]) -> Option<Detected> {
         [b'[', ..] => Some(Detected::NoList(
             "it is a JSON array; write an object per line, for example with jq -c '.[]'",
         )),
+        // The block may end in the middle of a character.
+        text if aria2::is_aria2(&String::from_utf8_lossy(text)) => {
+            Some(Detected::Format(ListFormat::Aria2))
+        }
         _ => None,
     }
 }
@@ -161,6 +192,7 @@ mod tests {
                 format!("{}\n{MD5}  a", "x".repeat(100_000)),
                 ListFormat::Text,
             ),
+            ("http://h/a\n  out=b\n".to_owned(), ListFormat::Aria2),
             ("id,url\n1,http://h/a".to_owned(), ListFormat::Csv),
             ("\u{feff}\"URL\";\"Name\"\r\n".to_owned(), ListFormat::Csv),
             ("url\nhttp://h/a\n".to_owned(), ListFormat::Csv),
@@ -200,6 +232,8 @@ mod tests {
             ("B.TSV.gz", Some(ListFormat::Csv)),
             ("x.ndjson.zst", Some(ListFormat::Jsonl)),
             ("x.jsonl.bz2", Some(ListFormat::Jsonl)),
+            ("x.parquet", Some(ListFormat::Parquet)),
+            ("x.feather", Some(ListFormat::Arrow)),
             ("urls.txt", None),
             ("csv", None),
             ("-", None),

@@ -77,7 +77,8 @@ fn has_extension(name: &str) -> bool {
 pub(super) fn no_url(line: &str) -> Option<&'static str> {
     if is_aria2(line) {
         return Some(
-            "it looks like a list of aria2c; here a field follows its URL on the same line, after a TAB: URL<TAB>out=NAME",
+            "it looks like a list of aria2c, which --input-format aria2 reads; in a list of text a field follows its URL on \
+             the same line, after a TAB: URL<TAB>out=NAME",
         );
     }
     let text = line.trim_ascii();
@@ -85,11 +86,11 @@ pub(super) fn no_url(line: &str) -> Option<&'static str> {
     let comma = text.contains([',', ';']);
     match text.as_bytes() {
         [b'{', ..] | [b'[', b'{' | b'"', ..] | [b'[' | b']' | b'}'] | [b'}' | b']', b','] => Some(
-            "it looks like JSON; a list has one URL a line, as in: jq -r '.[].url' FILE | haul -i -",
+            "it looks like JSON; --input-format jsonl reads one object per line, as in: jq -c '.[]' FILE | haul -i -",
         ),
         [b'<', ..] => Some("it looks like HTML or XML; a list has one URL a line"),
         _ if has_url && comma || is_csv_head(text) => Some(
-            "it looks like CSV; a list has one URL a line, as in: cut -d, -f2 FILE | haul -i -",
+            "it looks like CSV; --input-format csv reads a table whose first line names its columns",
         ),
         [b'"' | b'\'', ..] if has_url => Some("there are quotes around the URL; leave them out"),
         _ if has_url => {

@@ -1,9 +1,13 @@
 //! A list in any supported format.
 
+use std::fs::File;
 use std::io::{self, Read};
 use std::iter::FusedIterator;
 use std::sync::Arc;
 
+use super::aria2::{self, Aria2List};
+#[cfg(feature = "parquet")]
+use super::arrow::{self, ArrowList};
 use super::base::Base;
 use super::checksums::{self, ChecksumList};
 use super::csv::{self, CsvList};
@@ -12,6 +16,8 @@ use super::format::{Detected, ListFormat};
 use super::jsonl::JsonLines;
 use super::lines::Lines;
 use super::options::{ListOptions, input};
+#[cfg(feature = "parquet")]
+use super::parquet::ParquetList;
 use super::text::{self, TextList};
 use crate::error::Error;
 use crate::request::Row;
@@ -32,7 +38,7 @@ use crate::request::Row;
 /// # Ok::<(), haulage::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct List<R> {
+pub struct List<R: Read> {
     state: State<R>,
     options: ListOptions,
     /// The format, where only the first bytes told it.
@@ -40,12 +46,17 @@ pub struct List<R> {
 }
 
 #[derive(Debug)]
-enum State<R> {
+enum State<R: Read> {
     Unknown(Lines<R>, Option<Base>),
     Text(TextList<R>),
     Checksums(ChecksumList<R>),
+    Aria2(Box<Aria2List<R>>),
     Csv(Box<CsvList<R>>),
     Jsonl(Box<JsonLines<R>>),
+    #[cfg(feature = "parquet")]
+    Arrow(Box<ArrowList<R>>),
+    #[cfg(feature = "parquet")]
+    Parquet(Box<ParquetList>),
     /// It cannot be used, for this reason; `None` once that has been taken.
     Refused(Option<Error>),
 }
@@ -77,6 +88,25 @@ impl<R: Read> List<R> {
         })
     }
 
+    /// Creates a list from a file that is not compressed, in a format whose end has to be read
+    /// first: [`ListFormat::Parquet`].
+    ///
+    /// # Errors
+    /// Of kind `input`, if the file is not in that format, or a column that is needed is not there.
+    #[cfg(feature = "parquet")]
+    pub fn of_parquet(
+        file: File,
+        input: impl Into<Arc<str>>,
+        options: &ListOptions,
+    ) -> Result<Self, Error> {
+        let list = ParquetList::new(file, input, options)?;
+        Ok(Self {
+            state: State::Parquet(Box::new(list)),
+            options: options.clone(),
+            guessed: None,
+        })
+    }
+
     /// Reads as much as is needed to know whether the list can be used: of a table its header. What
     /// is found out ends the list: [`take_error`](Self::take_error) returns it.
     pub fn prepare(&mut self) {
@@ -98,7 +128,15 @@ impl<R: Read> List<R> {
                 .prepare()
                 .unwrap_or_else(|cause| Err(unreadable(cause))),
             State::Jsonl(list) => list.prepare(),
-            State::Unknown(..) | State::Text(_) | State::Checksums(_) | State::Refused(_) => Ok(()),
+            #[cfg(feature = "parquet")]
+            State::Arrow(list) => list.prepare(),
+            #[cfg(feature = "parquet")]
+            State::Parquet(_) => Ok(()),
+            State::Unknown(..)
+            | State::Text(_)
+            | State::Checksums(_)
+            | State::Aria2(_)
+            | State::Refused(_) => Ok(()),
         };
         if let Err(error) = prepared {
             self.state = State::Refused(Some(error));
@@ -111,6 +149,14 @@ impl<R: Read> List<R> {
         self.guessed
     }
 
+    /// Takes what is to be known about the rows so far, each a sentence: which fields are not used.
+    pub fn take_notes(&mut self) -> Vec<String> {
+        match &mut self.state {
+            State::Aria2(list) => list.take_notes(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Takes the error that ended the list early; `None` if there was none. It ends early if
     /// reading fails, if its first bytes show that it is not a list, if a column is missing, or if
     /// it has checksums and there is no base for their names.
@@ -119,8 +165,13 @@ impl<R: Read> List<R> {
             State::Unknown(lines, _) => lines.take_error(),
             State::Text(list) => list.take_error(),
             State::Checksums(list) => list.take_error(),
+            State::Aria2(list) => list.take_error(),
             State::Csv(list) => list.take_error(),
             State::Jsonl(list) => list.take_error(),
+            #[cfg(feature = "parquet")]
+            State::Arrow(list) => list.take_error(),
+            #[cfg(feature = "parquet")]
+            State::Parquet(list) => list.take_error(),
             State::Refused(error) => error.take().map(io::Error::other),
         }
     }
@@ -141,8 +192,20 @@ impl<R: Read> State<R> {
                     "it has checksums and names, no URLs; say with --base-url what the names are relative to",
                 ));
             }
+            (ListFormat::Aria2, base) => Self::Aria2(Box::new(Aria2List::of(lines, base))),
             (ListFormat::Csv, base) => Self::Csv(Box::new(CsvList::of(lines, base, options))),
             (ListFormat::Jsonl, base) => Self::Jsonl(Box::new(JsonLines::of(lines, base, options))),
+            #[cfg(feature = "parquet")]
+            (ListFormat::Arrow, base) => Self::Arrow(Box::new(ArrowList::of(lines, base, options))),
+            #[cfg(not(feature = "parquet"))]
+            (ListFormat::Arrow, _) => {
+                return Err(input("this program was built without Arrow and Parquet"));
+            }
+            (ListFormat::Parquet, _) => {
+                return Err(input(
+                    "it is Parquet, whose end has to be read first: read it from a file that is not compressed",
+                ));
+            }
         })
     }
 }
@@ -161,8 +224,13 @@ impl<R: Read> Iterator for List<R> {
         match &mut self.state {
             State::Text(list) => list.next(),
             State::Checksums(list) => list.next(),
+            State::Aria2(list) => list.next(),
             State::Csv(list) => list.next(),
             State::Jsonl(list) => list.next(),
+            #[cfg(feature = "parquet")]
+            State::Arrow(list) => list.next(),
+            #[cfg(feature = "parquet")]
+            State::Parquet(list) => list.next(),
             State::Unknown(..) | State::Refused(_) => None,
         }
     }
@@ -170,9 +238,22 @@ impl<R: Read> Iterator for List<R> {
 
 impl<R: Read> FusedIterator for List<R> {}
 
-/// Returns how many rows a list of this format has, good and bad ones, without parsing them.
-/// Returns `None` if the list is compressed: to decompress it twice costs more than the number is
-/// worth.
+/// Returns how many rows a file with a list of this format has, good and bad ones, without parsing
+/// them. Returns `None` if the list is compressed: to decompress it twice costs more than the
+/// number is worth.
+///
+/// # Errors
+/// If reading fails.
+pub fn count_rows_of_file(file: File, format: ListFormat) -> io::Result<Option<u64>> {
+    match format {
+        #[cfg(feature = "parquet")]
+        ListFormat::Parquet => super::parquet::count(file).map(Some),
+        _ => count_rows(file, format),
+    }
+}
+
+/// Returns how many rows a list has, as [`count_rows_of_file`] does. Those of
+/// [`ListFormat::Parquet`] can be counted in files only: of them it returns `None`.
 ///
 /// # Errors
 /// If reading fails.
@@ -184,7 +265,13 @@ pub fn count_rows(reader: impl Read, format: ListFormat) -> io::Result<Option<u6
     match format {
         ListFormat::Text | ListFormat::Jsonl => text::count(reader),
         ListFormat::Checksums => checksums::count(Lines::new(reader, "".into())),
+        ListFormat::Aria2 => aria2::count(Lines::new(reader, "".into())),
         ListFormat::Csv => csv::count(reader),
+        #[cfg(feature = "parquet")]
+        ListFormat::Arrow => arrow::count(reader),
+        #[cfg(not(feature = "parquet"))]
+        ListFormat::Arrow => return Ok(None),
+        ListFormat::Parquet => return Ok(None),
     }
     .map(Some)
 }

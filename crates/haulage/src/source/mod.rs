@@ -5,8 +5,13 @@
 //! read or made on demand, so a list may be of any length, or a pipe that is still being written
 //! to.
 
+mod aria2;
 mod armour;
+#[cfg(feature = "parquet")]
+mod arrow;
 mod base;
+#[cfg(feature = "parquet")]
+mod batch;
 mod binary;
 mod cells;
 mod checksums;
@@ -19,16 +24,27 @@ mod lines;
 mod list;
 mod list_name;
 mod options;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod pattern;
 pub(crate) mod prefix;
+mod sample;
+mod shard;
 mod text;
 
+pub use aria2::Aria2List;
+#[cfg(feature = "parquet")]
+pub use arrow::ArrowList;
 pub use checksums::ChecksumList;
 pub use csv::CsvList;
 pub use decompressed::Decompressed;
 pub use format::{Detected, ListFormat};
 pub use jsonl::JsonLines;
-pub use list::{List, count_rows};
+pub use list::{List, count_rows, count_rows_of_file};
 pub use options::{Columns, ListOptions};
+#[cfg(feature = "parquet")]
+pub use parquet::ParquetList;
 pub use pattern::{Expansion, Pattern};
+pub use sample::sample;
+pub use shard::Shard;
 pub use text::TextList;

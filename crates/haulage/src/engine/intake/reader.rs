@@ -69,8 +69,8 @@ fn read_source(run: &Arc<Run>, mut source: Box<Source>) -> bool {
                 }
             }
         }
-        let number = run.ledger.number();
-        match row {
+        let number = run.ledger.number(row.number);
+        match row.row {
             Ok(request) => run.admit(number, request),
             Err(bad) => run.refuse(number, bad),
         }

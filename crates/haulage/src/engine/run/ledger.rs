@@ -33,6 +33,10 @@ pub(crate) struct Ledger {
     /// How many rows are being looked up in the records and on the disk, plus one until all input
     /// has been read.
     unexamined: AtomicU64,
+    /// Whether only some rows of the list are taken: what is recorded of the others stays then.
+    is_excerpt: AtomicBool,
+    /// How many rows of the list have not been taken.
+    passed_over: AtomicU64,
     /// How many rows the input has, once all of it has been read.
     input_rows: OnceLock<u64>,
 }
@@ -68,6 +72,8 @@ impl Ledger {
             all_present: AtomicBool::new(true),
             next_row: AtomicU64::new(0),
             unexamined: AtomicU64::new(1),
+            is_excerpt: AtomicBool::new(false),
+            passed_over: AtomicU64::new(0),
             input_rows: OnceLock::new(),
         }
     }
@@ -91,14 +97,25 @@ impl Ledger {
         self.window.may_enter(slots_are_free)
     }
 
-    /// Returns the number of the next row.
-    pub(crate) fn number(&self) -> u64 {
-        self.next_row.fetch_add(1, Ordering::Relaxed)
+    /// Returns the number of the next row: one more than that of the row before it, unless it has a
+    /// greater one of its own. The rows between are passed over.
+    pub(crate) fn number(&self, own: Option<u64>) -> u64 {
+        let next = self.next_row.load(Ordering::Relaxed);
+        let number = own.unwrap_or(next).max(next);
+        // One thread reads at a time.
+        self.next_row.store(number + 1, Ordering::Relaxed);
+        if own.is_some() {
+            self.is_excerpt.store(true, Ordering::Relaxed);
+            self.passed_over.fetch_add(number - next, Ordering::Relaxed);
+        }
+        number
     }
 
     /// Notes that all input has been read, which it is once.
     pub(crate) fn input_read(&self) {
-        let _ = self.input_rows.set(self.next_row.load(Ordering::Relaxed));
+        let rows = self.next_row.load(Ordering::Relaxed);
+        let rows = rows - self.passed_over.load(Ordering::Relaxed);
+        let _ = self.input_rows.set(rows);
         self.examined();
     }
 
@@ -111,6 +128,7 @@ impl Ledger {
     /// recorded of other rows can go.
     pub(crate) fn examined(&self) {
         if self.unexamined.fetch_sub(1, Ordering::AcqRel) == 1
+            && !self.is_excerpt.load(Ordering::Relaxed)
             && let Some(state) = &self.state
         {
             state.input_ended(self.first_row);

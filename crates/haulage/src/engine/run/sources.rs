@@ -9,9 +9,22 @@ use crate::sync::lock;
 
 /// A source of rows, of which some may have been read.
 pub(crate) struct Source {
-    rows: Box<dyn Iterator<Item = Row> + Send>,
+    rows: Rows,
     /// A row that was read when there was no room for it.
-    pending: Option<Row>,
+    pending: Option<SourceRow>,
+}
+
+enum Rows {
+    All(Box<dyn Iterator<Item = Row> + Send>),
+    Numbered(Box<dyn Iterator<Item = (u64, Row)> + Send>),
+}
+
+/// A row of a source.
+pub(crate) struct SourceRow {
+    /// Its number, from that of the first row of the source; `None` if that of the row before it is
+    /// one less.
+    pub(crate) number: Option<u64>,
+    pub(crate) row: Row,
 }
 
 /// The sources that a run has yet to read.
@@ -50,18 +63,32 @@ pub(crate) enum NextSource {
 impl Source {
     pub(crate) fn new(rows: Box<dyn Iterator<Item = Row> + Send>) -> Self {
         Self {
-            rows,
+            rows: Rows::All(rows),
+            pending: None,
+        }
+    }
+
+    /// Creates a source of some rows of a list, with their numbers in it, which rise.
+    pub(crate) fn numbered(rows: Box<dyn Iterator<Item = (u64, Row)> + Send>) -> Self {
+        Self {
+            rows: Rows::Numbered(rows),
             pending: None,
         }
     }
 
     /// Returns the next row; `None` when there are no more.
-    pub(crate) fn next(&mut self) -> Option<Row> {
-        self.pending.take().or_else(|| self.rows.next())
+    pub(crate) fn next(&mut self) -> Option<SourceRow> {
+        self.pending.take().or_else(|| match &mut self.rows {
+            Rows::All(rows) => rows.next().map(|row| SourceRow { number: None, row }),
+            Rows::Numbered(rows) => rows.next().map(|(number, row)| SourceRow {
+                number: Some(number),
+                row,
+            }),
+        })
     }
 
     /// Puts back a row that has no place yet.
-    pub(crate) fn put_back(&mut self, row: Row) {
+    pub(crate) fn put_back(&mut self, row: SourceRow) {
         self.pending = Some(row);
     }
 }

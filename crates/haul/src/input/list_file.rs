@@ -1,0 +1,138 @@
+//! Opens a list in a file, and finds out whether it can be used.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use haulage::source::{Decompressed, Detected, List, ListFormat, ListOptions};
+
+use crate::exit::Problem;
+use crate::report::format;
+
+/// A list in a file.
+pub(super) type FileList = List<Decompressed<File>>;
+
+/// A list that has been opened.
+pub(super) struct Opened {
+    pub(super) list: FileList,
+    /// The format; `None` if it is found out when the list is read, as that of a pipe is.
+    pub(super) format: Option<ListFormat>,
+    /// Which format was chosen, where neither the user nor the name of the list told it.
+    pub(super) note: Option<String>,
+}
+
+/// Opens a list. Of a file the first bytes are read, so that one that cannot be used is reported
+/// before anything is created.
+///
+/// # Errors
+/// If the file cannot be opened or is no list, or if the options do not suit it.
+pub(super) fn open(path: &Path, options: &ListOptions) -> Result<Opened, Problem> {
+    let name = path.display().to_string();
+    let file = File::open(path).map_err(|cause| unreadable(&name, &cause))?;
+    let about = file.metadata().map_err(|cause| unreadable(&name, &cause))?;
+    if !about.is_file() {
+        return Ok(Opened {
+            list: of_reader(file, &name, options)?,
+            format: None,
+            note: None,
+        });
+    }
+    let by_name = options.format.or_else(|| ListFormat::of_name(&name));
+    let format = match detect(path) {
+        Detected::NoList(why) if by_name.is_none_or(is_text) => {
+            return Err(unusable(&name, why));
+        }
+        Detected::NoList(_) => by_name.unwrap_or(ListFormat::Text),
+        Detected::Format(by_content) => by_name.unwrap_or(by_content),
+    };
+    let note = (by_name.is_none() && format != ListFormat::Text).then(|| {
+        let format = format.name();
+        format!("{name} is read as {format}, which its first bytes show")
+    });
+    let options = ListOptions {
+        format: Some(format),
+        ..options.clone()
+    };
+    let mut list = of_file(file, format, &name, &options)?;
+    list.prepare();
+    match list.take_error() {
+        Some(why) => Err(unusable(&name, &why.to_string())),
+        None => Ok(Opened {
+            list,
+            format: Some(format),
+            note,
+        }),
+    }
+}
+
+/// Returns the list of a reader, which may be compressed.
+///
+/// # Errors
+/// If the options do not suit it.
+pub(super) fn of_reader<R: Read>(
+    reader: R,
+    name: &str,
+    options: &ListOptions,
+) -> Result<List<Decompressed<R>>, Problem> {
+    List::new(Decompressed::new(reader), name, options).map_err(|error| match options.base_url {
+        Some(_) => Problem::usage(format!("--base-url: {error}")),
+        None if error.to_string().contains("--base-url") => {
+            Problem::usage(format!("{name} is a list of checksums and names")).hint(
+                "--base-url URL says what the names are relative to; for a list of URLs: --input-format text",
+            )
+        }
+        None => unusable(name, &error.to_string()),
+    })
+}
+
+fn of_file(
+    file: File,
+    format: ListFormat,
+    name: &str,
+    options: &ListOptions,
+) -> Result<FileList, Problem> {
+    #[cfg(feature = "parquet")]
+    if format == ListFormat::Parquet {
+        return List::of_parquet(file, name, options)
+            .map_err(|error| unusable(name, &error.to_string()));
+    }
+    let _ = format;
+    of_reader(file, name, options)
+}
+
+/// Returns the format of a list that is opened later; `None` if it cannot be told.
+pub(crate) fn format_of(path: &Path, told: Option<ListFormat>) -> Option<ListFormat> {
+    let by_name = told.or_else(|| ListFormat::of_name(&path.to_string_lossy()));
+    by_name.or_else(|| match detect(path) {
+        Detected::Format(format) => Some(format),
+        Detected::NoList(_) => None,
+    })
+}
+
+/// Returns what the first bytes of a list tell. A file that cannot be read counts as text: the
+/// error is reported when the list is read.
+fn detect(path: &Path) -> Detected {
+    File::open(path)
+        .and_then(|file| ListFormat::of_content(Decompressed::new(file)))
+        .unwrap_or(Detected::Format(ListFormat::Text))
+}
+
+/// Returns whether lists of this format consist of lines of text.
+fn is_text(format: ListFormat) -> bool {
+    !matches!(format, ListFormat::Parquet | ListFormat::Arrow)
+}
+
+fn unreadable(name: &str, cause: &io::Error) -> Problem {
+    let problem = Problem::usage(format!("cannot read {name}: {}", format::io(cause)));
+    match cause.kind() {
+        io::ErrorKind::NotFound if name.contains("://") => {
+            problem.hint("-i reads a list from a file; a URL stands alone, without -i")
+        }
+        io::ErrorKind::NotFound => problem.hint("check the name of the list; - is standard input"),
+        _ => problem,
+    }
+}
+
+fn unusable(name: &str, why: &str) -> Problem {
+    Problem::usage(format!("cannot use {name} as a list: {why}"))
+}

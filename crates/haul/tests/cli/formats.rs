@@ -1,0 +1,331 @@
+//! Formats of lists: the same items give the same files and results, however they are written.
+
+use std::collections::BTreeMap;
+use std::process::Stdio;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch, StringArray};
+use origin::{Body, Origin, Script};
+
+use crate::{Ran, Sandbox};
+
+const ITEMS: usize = 1000;
+
+fn origin() -> Origin {
+    let origin = Origin::plain();
+    origin.under("/", |request| {
+        Script::ok(Body::of(format!("the file {}", request.path())))
+    });
+    origin
+}
+
+/// The URL and the name of each item; every third has no name.
+fn items(origin: &Origin) -> Vec<(String, Option<String>)> {
+    let item = |at: usize| {
+        let name = (at % 3 != 0).then(|| format!("sub/{}/n {at}.txt", at % 7));
+        (origin.url(&format!("/d/{at}?a=b,c;d")), name)
+    };
+    (0..ITEMS).map(item).collect()
+}
+
+fn table(items: &[(String, Option<String>)], separator: char) -> String {
+    let mut text = ["id", "url", "name"].join(&separator.to_string()) + "\n";
+    for (at, (url, name)) in items.iter().enumerate() {
+        let name = name.as_deref().unwrap_or_default();
+        text += &format!("{at}{separator}\"{url}\"{separator}{name}\n");
+    }
+    text
+}
+
+fn batch(items: &[(String, Option<String>)]) -> RecordBatch {
+    let urls: StringArray = items.iter().map(|(url, _)| Some(url)).collect();
+    let names: StringArray = items.iter().map(|(_, name)| name.as_deref()).collect();
+    let columns: [(&str, ArrayRef); 2] = [("url", Arc::new(urls)), ("name", Arc::new(names))];
+    RecordBatch::try_from_iter(columns).unwrap()
+}
+
+/// Writes the items in each format, and returns the names of the lists.
+fn write_lists(sandbox: &Sandbox, items: &[(String, Option<String>)]) -> Vec<&'static str> {
+    let field = |name: &Option<String>| name.as_ref().map(|name| format!("\tout={name}"));
+    let option = |name: &Option<String>| name.as_ref().map(|name| format!("\n out={name}"));
+    let text = items
+        .iter()
+        .map(|(url, name)| format!("{url}{}\n", field(name).unwrap_or_default()));
+    sandbox.write("list.txt", &text.collect::<String>());
+    let aria2 = items
+        .iter()
+        .map(|(url, name)| format!("{url}{}\n", option(name).unwrap_or_default()));
+    sandbox.write("aria2.txt", &aria2.collect::<String>());
+    sandbox.write("list.csv", &table(items, ','));
+    sandbox.write("list.tsv", &table(items, '\t'));
+    sandbox.write(
+        "semicolon.csv",
+        &format!("\u{feff}{}", table(items, ';').replace('\n', "\r\n")),
+    );
+    let jsonl = items.iter().map(|(url, name)| {
+        serde_json::json!({"url": url, "name": name, "more": [1]}).to_string() + "\n"
+    });
+    sandbox.write("list.jsonl", &jsonl.collect::<String>());
+    let batch = batch(items);
+    let mut stream = arrow_ipc::writer::StreamWriter::try_new(Vec::new(), &batch.schema()).unwrap();
+    stream.write(&batch).unwrap();
+    sandbox.write_bytes("list.arrows", &stream.into_inner().unwrap());
+    let mut file = arrow_ipc::writer::FileWriter::try_new(Vec::new(), &batch.schema()).unwrap();
+    file.write(&batch).unwrap();
+    sandbox.write_bytes("list.arrow", &file.into_inner().unwrap());
+    let mut parquet =
+        parquet::arrow::ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
+    parquet.write(&batch).unwrap();
+    sandbox.write_bytes("list.parquet", &parquet.into_inner().unwrap());
+    let zst = zstd::encode_all(table(items, ',').as_bytes(), 1).unwrap();
+    sandbox.write_bytes("list.csv.zst", &zst);
+    vec![
+        "list.txt",
+        "aria2.txt",
+        "list.csv",
+        "list.tsv",
+        "semicolon.csv",
+        "list.jsonl",
+        "list.arrows",
+        "list.arrow",
+        "list.parquet",
+        "list.csv.zst",
+    ]
+}
+
+/// The content of each file below a folder.
+fn files(sandbox: &Sandbox, folder: &str) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for name in sandbox.names(folder) {
+        let path = format!("{folder}/{name}");
+        if sandbox.path().join(&path).is_dir() {
+            found.extend(files(sandbox, &path));
+        } else {
+            let (_, below) = path.split_once('/').unwrap();
+            found.insert(below.to_owned(), sandbox.read(&path));
+        }
+    }
+    found
+}
+
+/// The results, without what differs from run to run and from format to format.
+fn results(sandbox: &Sandbox, name: &str) -> BTreeMap<u64, serde_json::Value> {
+    let rows = sandbox.rows(name).into_iter().map(|mut row| {
+        let fields = row.as_object_mut().unwrap();
+        for field in ["input", "line", "started", "duration_ms", "id", "more"] {
+            fields.remove(field);
+        }
+        (row["row"].as_u64().unwrap(), row)
+    });
+    rows.collect()
+}
+
+#[test]
+fn the_same_items_in_any_format_give_the_same_files_and_results() {
+    let (origin, sandbox) = (origin(), Sandbox::new());
+    let items = items(&origin);
+    let mut expected = None;
+    for list in write_lists(&sandbox, &items) {
+        let ran = sandbox.haul(&["-q", "-d", "out", "-i", list, "--results", "results.jsonl"]);
+        assert_eq!(ran.code, Some(0), "{list}: {}", ran.stderr);
+        #[expect(clippy::disallowed_methods, reason = "the next run begins anew")]
+        std::fs::remove_dir_all(sandbox.path().join("out/.haul")).unwrap();
+        let found = (files(&sandbox, "out"), results(&sandbox, "results.jsonl"));
+        assert_eq!(found.0.len(), ITEMS, "{list}");
+        assert_eq!(found.1.len(), ITEMS, "{list}");
+        #[expect(clippy::disallowed_methods, reason = "the next run begins anew")]
+        std::fs::remove_dir_all(sandbox.path().join("out")).unwrap();
+        match &expected {
+            None => expected = Some(found),
+            Some(expected) => assert!(found == *expected, "{list}"),
+        }
+    }
+}
+
+#[test]
+fn formats_are_found_out_by_content_too_and_that_is_said() {
+    let (origin, sandbox) = (origin(), Sandbox::new());
+    let items = &items(&origin)[..3];
+    for list in write_lists(&sandbox, items) {
+        if list == "list.txt" {
+            continue;
+        }
+        let bytes = std::fs::read(sandbox.path().join(list)).unwrap();
+        sandbox.write_bytes("unnamed", &bytes);
+        let ran = sandbox.haul(&["-d", list.trim_end_matches('.'), "-i", "unnamed", "-d", "a"]);
+        assert_eq!(ran.code, Some(0), "{list}: {}", ran.stderr);
+        assert!(
+            ran.stderr.contains("unnamed is read as"),
+            "{list}: {}",
+            ran.stderr
+        );
+        if list == "list.parquet" {
+            continue;
+        }
+        let stdin = std::fs::File::open(sandbox.path().join("unnamed")).unwrap();
+        let mut command = sandbox.command(&["-i", "-", "-d", "b"]);
+        let ran: Ran = command.stdin(stdin).output().unwrap().into();
+        assert_eq!(ran.code, Some(0), "{list}: {}", ran.stderr);
+        assert!(
+            ran.stderr.contains("- is read as"),
+            "{list}: {}",
+            ran.stderr
+        );
+    }
+    let stdin = std::fs::File::open(sandbox.path().join("list.parquet")).unwrap();
+    let mut command = sandbox.command(&["-i", "-", "-d", "c"]);
+    let ran: Ran = command
+        .stdin(stdin)
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap()
+        .into();
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(ran.stderr.contains("from a file"), "{}", ran.stderr);
+}
+
+#[test]
+fn folders_and_patterns_are_lists_of_all_their_files() {
+    let (origin, sandbox) = (origin(), Sandbox::new());
+    sandbox.make("lists/day=2");
+    sandbox.write("lists/a.csv", &format!("url\n{}\n", origin.url("/a")));
+    sandbox.write("lists/day=2/b.txt", &origin.url("/b"));
+    sandbox.write(
+        "lists/day=2/c.csv",
+        &format!("href\n{}\n", origin.url("/c")),
+    );
+    sandbox.write("lists/_SUCCESS", "nothing");
+    sandbox.write(
+        "lists/z.jsonl",
+        &format!("{{\"url\": {:?}}}\n", origin.url("/z")),
+    );
+    let ran = sandbox.haul(&["-d", "out", "-i", "lists", "--results", "r.jsonl"]);
+    // One of them cannot be read: that is said, and stops no other.
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("day=2/c.csv") && ran.stderr.contains("href"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(sandbox.names("out"), [".haul", "a", "b", "z"]);
+    let inputs: Vec<_> = sandbox
+        .rows("r.jsonl")
+        .iter()
+        .map(|row| row["input"].clone())
+        .collect();
+    assert!(inputs.contains(&"lists/day=2/b.txt".into()), "{inputs:?}");
+    let ran = sandbox.haul(&["-d", "more", "-i", "lists/*.csv"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(sandbox.names("more"), [".haul", "a"]);
+    for nothing in ["lists/*.tsv", "out/.haul/part"] {
+        let ran = sandbox.haul(&["-i", nothing]);
+        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        assert!(ran.stderr.contains("names no file"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_table_without_the_column_is_refused_before_anything_is_created() {
+    let sandbox = Sandbox::new();
+    sandbox.write("list.csv", "href,title\nhttp://a.example/,x\n");
+    let ran = sandbox.haul(&["-d", "out", "-i", "list.csv"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    for says in ["no column \"url\"", "href, title", "--url-column"] {
+        assert!(ran.stderr.contains(says), "{says}: {}", ran.stderr);
+    }
+    assert!(!sandbox.has("out"));
+}
+
+#[test]
+fn columns_set_names_checksums_sizes_and_headers() {
+    let origin = Origin::plain();
+    origin.under("/a", |request| {
+        let token = request.headers["x-token"].to_str().unwrap();
+        Script::ok(Body::of(token.to_owned()))
+    });
+    origin.on("/b", Script::ok(Body::of("<html>log in</html>")));
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "list.csv",
+        &format!(
+            "link,file,bytes,token\n{},n,6,secret\n{},m,6,\n",
+            origin.url("/a"),
+            origin.url("/b")
+        ),
+    );
+    let ran = sandbox.haul(&[
+        "-i",
+        "list.csv",
+        "--url-column",
+        "link",
+        "--name-column",
+        "file",
+        "--size-column",
+        "bytes",
+        "--header-column",
+        "X-Token=token",
+    ]);
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert_eq!(sandbox.read("n"), "secret");
+    assert!(
+        !sandbox.has("m") && ran.stderr.contains("19"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn a_part_of_a_list_keeps_its_numbers_and_what_is_recorded_of_the_rest() {
+    let (origin, sandbox) = (origin(), Sandbox::new());
+    let urls: Vec<_> = (0..50).map(|at| origin.url(&format!("/{at}"))).collect();
+    sandbox.write("list.txt", &urls.join("\n"));
+    let rows = |arguments: &[&str]| {
+        let all = [
+            &[
+                "-i",
+                "list.txt",
+                "-d",
+                "out",
+                "--layout",
+                "row",
+                "--results",
+                "r.jsonl",
+            ],
+            arguments,
+        ];
+        let ran = sandbox.haul(&all.concat());
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        let mut rows: Vec<_> = sandbox
+            .rows("r.jsonl")
+            .iter()
+            .map(|row| row["row"].as_u64().unwrap())
+            .collect();
+        rows.sort_unstable();
+        rows
+    };
+    let whole = rows(&[]);
+    assert_eq!(whole, (0..50).collect::<Vec<_>>());
+    let requests = origin.log().len();
+    assert_eq!(rows(&["--head", "3"]), [0, 1, 2]);
+    let sample = rows(&["--sample", "5"]);
+    assert_eq!(sample.len(), 5);
+    assert_eq!(sample, rows(&["--sample", "5"]));
+    let parts = [rows(&["--shard", "1/2"]), rows(&["--shard", "2/2"])];
+    // There is one host.
+    assert!(
+        parts.contains(&whole) && parts.contains(&Vec::new()),
+        "{parts:?}"
+    );
+    assert_eq!(rows(&[]), whole);
+    assert_eq!(
+        origin.log().len(),
+        requests,
+        "each is known, so none is requested again"
+    );
+    let ran = sandbox.haul(&["-i", "list.txt", "--shard", "3/2"]);
+    assert!(
+        ran.code == Some(2) && ran.stderr.contains("no part 3 of 2"),
+        "{}",
+        ran.stderr
+    );
+}

@@ -1,0 +1,134 @@
+//! Rows of Arrow record batches.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, RecordBatch};
+use arrow_json::writer::{EncoderOptions, make_encoder};
+use arrow_schema::{ArrowError, DataType, Schema};
+
+use super::base::Base;
+use super::cells::{Cells, Role, Roles};
+use super::options::{ListOptions, input};
+use super::prefix::UrlParser;
+use crate::error::Error;
+use crate::request::{Row, RowLocation};
+
+/// Rows that are made at once.
+pub(super) const ROWS: usize = 1024;
+
+/// Makes the rows of record batches, in order.
+pub(super) struct BatchRows {
+    input: Arc<str>,
+    base: Option<Base>,
+    urls: UrlParser,
+    roles: Vec<Role>,
+    /// The rows of the last batch that have not been returned.
+    cells: VecDeque<Cells>,
+    /// The number of the last row, from 1.
+    row: u64,
+}
+
+/// The columns of a file that are read.
+pub(super) struct Projection {
+    /// Their positions in the schema.
+    pub(super) columns: Vec<usize>,
+    roles: Vec<Role>,
+}
+
+impl Projection {
+    /// Chooses the columns that are used or carried.
+    ///
+    /// # Errors
+    /// Of kind `input`, if a column that is needed is not there.
+    pub(super) fn of(schema: &Schema, options: &ListOptions) -> Result<Self, Error> {
+        let names: Vec<_> = schema
+            .fields()
+            .iter()
+            .map(|field| &**field.name())
+            .collect();
+        let roles = Roles::new(options).of(&names)?;
+        let used = roles.into_iter().enumerate();
+        let used = used.filter(|(_, role)| *role != Role::Unused);
+        let (columns, roles) = used.unzip();
+        Ok(Self { columns, roles })
+    }
+
+    /// Returns the names and types of the columns that are carried.
+    pub(super) fn carried(&self, schema: &Schema) -> Vec<(String, DataType)> {
+        let columns = self.columns.iter().zip(&self.roles);
+        columns
+            .filter(|(_, role)| matches!(role, Role::Carried(_)))
+            .map(|(column, _)| {
+                let field = schema.field(*column);
+                (field.name().clone(), field.data_type().clone())
+            })
+            .collect()
+    }
+}
+
+impl BatchRows {
+    pub(super) fn new(input: Arc<str>, base: Option<Base>, projection: Projection) -> Self {
+        Self {
+            input,
+            base,
+            urls: UrlParser::default(),
+            roles: projection.roles,
+            cells: VecDeque::new(),
+            row: 0,
+        }
+    }
+
+    /// Returns the next row; `None` if another batch is needed.
+    pub(super) fn next(&mut self) -> Option<Row> {
+        let cells = self.cells.pop_front()?;
+        self.row += 1;
+        let location = RowLocation {
+            input: Arc::clone(&self.input),
+            line: self.row,
+        };
+        Some(cells.into_row(self.base.as_ref(), &mut self.urls, location))
+    }
+
+    /// Adds the rows of a batch that has the columns of the projection.
+    ///
+    /// # Errors
+    /// If a value cannot be represented.
+    pub(super) fn add(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
+        let mut rows = Vec::new();
+        rows.resize_with(batch.num_rows(), Cells::default);
+        let schema = batch.schema();
+        for ((role, column), field) in self.roles.iter().zip(batch.columns()).zip(schema.fields()) {
+            if let Role::Carried(name) = role {
+                let options = EncoderOptions::default();
+                let mut encoder = make_encoder(field, column, &options)?;
+                let mut json = Vec::new();
+                for (at, cells) in rows.iter_mut().enumerate() {
+                    json.clear();
+                    if encoder.is_null(at) {
+                        json.extend_from_slice(b"null");
+                    } else {
+                        encoder.encode(at, &mut json);
+                    }
+                    cells.carry(name, &String::from_utf8_lossy(&json));
+                }
+                continue;
+            }
+            let texts = arrow_cast::cast(column, &DataType::Utf8)?;
+            let texts = texts.as_string::<i32>();
+            for (at, cells) in rows.iter_mut().enumerate() {
+                if texts.is_valid(at) {
+                    cells.add(role, texts.value(at));
+                }
+            }
+        }
+        self.cells.extend(rows);
+        Ok(())
+    }
+}
+
+/// Returns an error for a file that cannot be used.
+pub(super) fn unusable(cause: &dyn std::error::Error) -> Error {
+    input(cause.to_string())
+}

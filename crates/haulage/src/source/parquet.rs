@@ -1,0 +1,221 @@
+//! Lists in Parquet files: read group by group, and only the columns that are needed.
+
+use std::fs::File;
+use std::io;
+use std::iter::FusedIterator;
+use std::sync::Arc;
+
+use arrow_schema::DataType;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+
+use super::batch::{BatchRows, Projection, ROWS, unusable};
+use super::options::ListOptions;
+use crate::error::Error;
+use crate::request::Row;
+
+/// A list in a Parquet file, read on demand. [`Columns`](super::Columns) tells which columns are
+/// used. The place of a row is its number in the file, from 1.
+pub struct ParquetList {
+    batches: ParquetRecordBatchReader,
+    rows: BatchRows,
+    carried: Vec<(String, DataType)>,
+    has_ended: bool,
+    error: Option<io::Error>,
+}
+
+impl ParquetList {
+    /// Opens a list. `input` is its name in the places of its rows.
+    ///
+    /// # Errors
+    /// Of kind `input`, if the file is not Parquet, a column that is needed is not there, or the
+    /// base URL is not an absolute `http` or `https` URL.
+    pub fn new(
+        file: File,
+        input: impl Into<Arc<str>>,
+        options: &ListOptions,
+    ) -> Result<Self, Error> {
+        let base = options.base()?;
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file);
+        let builder = builder.map_err(|cause| unusable(&cause))?;
+        let projection = Projection::of(builder.schema(), options)?;
+        let carried = projection.carried(builder.schema());
+        let columns = projection.columns.iter().copied();
+        let mask = ProjectionMask::roots(builder.parquet_schema(), columns);
+        let batches = builder.with_projection(mask).with_batch_size(ROWS).build();
+        Ok(Self {
+            batches: batches.map_err(|cause| unusable(&cause))?,
+            rows: BatchRows::new(input.into(), base, projection),
+            carried,
+            has_ended: false,
+            error: None,
+        })
+    }
+
+    /// Returns the names and types of the columns that are carried to the outcomes.
+    #[must_use]
+    pub fn carried(&self) -> &[(String, DataType)] {
+        &self.carried
+    }
+
+    /// Takes the error that ended the list early; `None` if there was none.
+    pub fn take_error(&mut self) -> Option<io::Error> {
+        self.error.take()
+    }
+}
+
+impl Iterator for ParquetList {
+    type Item = Row;
+
+    fn next(&mut self) -> Option<Row> {
+        loop {
+            if let Some(row) = self.rows.next() {
+                return Some(row);
+            }
+            if self.has_ended {
+                return None;
+            }
+            let added = match self.batches.next() {
+                Some(batch) => batch.and_then(|batch| self.rows.add(&batch)),
+                None => {
+                    self.has_ended = true;
+                    Ok(())
+                }
+            };
+            if let Err(cause) = added {
+                self.has_ended = true;
+                self.error = Some(io::Error::other(cause));
+            }
+        }
+    }
+}
+
+impl FusedIterator for ParquetList {}
+
+impl std::fmt::Debug for ParquetList {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("ParquetList")
+            .finish_non_exhaustive()
+    }
+}
+
+/// Returns how many rows a file has, as its footer says.
+///
+/// # Errors
+/// If it is not Parquet.
+pub(super) fn count(file: File) -> io::Result<u64> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(io::Error::other)?;
+    let rows = builder.metadata().file_metadata().num_rows();
+    Ok(u64::try_from(rows).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Seek as _, SeekFrom, Write as _};
+
+    use arrow_array::RecordBatchReader as _;
+    use arrow_array::{
+        ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray,
+    };
+    use parquet::arrow::ArrowWriter;
+    use parquet::file::properties::WriterProperties;
+
+    use super::*;
+
+    /// Writes columns to a file with row groups of 100 rows.
+    fn file_of(columns: Vec<(String, ArrayRef)>) -> File {
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let mut file = tempfile::tempfile().unwrap();
+        let groups = WriterProperties::builder().set_max_row_group_row_count(Some(100));
+        let mut writer =
+            ArrowWriter::try_new(&mut file, batch.schema(), Some(groups.build())).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        file.seek(SeekFrom::Start(0)).unwrap();
+        file
+    }
+
+    /// With the columns of LAION's files: nulls among the URLs, and 50 columns in all.
+    fn laion(rows: u32) -> File {
+        let url = |row: u32| (row % 10 != 3).then(|| format!("http://h/{row}.jpg"));
+        let text = |row: u32| (row % 7 != 0).then(|| format!("a \"picture\" {row}\n"));
+        let urls: StringArray = (0..rows).map(url).collect();
+        let texts: StringArray = (0..rows).map(text).collect();
+        let widths: Int64Array = (0..rows).map(|row| Some(i64::from(row))).collect();
+        let similarity: Float64Array = (0..rows).map(|row| Some(f64::from(row) / 8.0)).collect();
+        let times: TimestampMillisecondArray = (0..rows).map(|row| Some(i64::from(row))).collect();
+        let mut columns: Vec<(String, ArrayRef)> = vec![
+            ("URL".to_owned(), Arc::new(urls)),
+            ("TEXT".to_owned(), Arc::new(texts)),
+            ("WIDTH".to_owned(), Arc::new(widths)),
+            ("similarity".to_owned(), Arc::new(similarity)),
+            ("seen".to_owned(), Arc::new(times)),
+        ];
+        for at in columns.len()..50 {
+            let values: Int64Array = (0..rows).map(|row| Some(i64::from(row))).collect();
+            columns.push((format!("column{at}"), Arc::new(values)));
+        }
+        file_of(columns)
+    }
+
+    #[test]
+    fn a_table_as_laion_has_it() {
+        let options = ListOptions {
+            carries: true,
+            ..ListOptions::default()
+        };
+        let mut list = ParquetList::new(laion(1234), "laion.parquet", &options).unwrap();
+        assert_eq!(list.carried().len(), 49);
+        let rows: Vec<_> = list.by_ref().collect();
+        assert!(list.take_error().is_none());
+        assert_eq!(rows.len(), 1234);
+        for (at, row) in rows.iter().enumerate() {
+            let (location, url) = match row {
+                Ok(request) => (&request.location, request.url()),
+                Err(bad) => {
+                    assert!(bad.error.to_string().contains("no URL"), "{}", bad.error);
+                    (&bad.location, "")
+                }
+            };
+            assert_eq!(location.as_ref().unwrap().line, at as u64 + 1);
+            assert_eq!(url.is_empty(), at % 10 == 3);
+        }
+        let carried = rows[8].as_ref().unwrap().carried();
+        let carried: Vec<_> = carried
+            .iter()
+            .map(|(name, value)| (&**name, &**value))
+            .collect();
+        assert_eq!(
+            carried[..4],
+            [
+                ("TEXT", r#""a \"picture\" 8\n""#),
+                ("WIDTH", "8"),
+                ("similarity", "1.0"),
+                ("seen", r#""1970-01-01T00:00:00.008""#),
+            ]
+        );
+        assert_eq!(&*rows[7].as_ref().unwrap().carried()[0].1, "null");
+        assert_eq!(count(laion(1234)).unwrap(), 1234);
+    }
+
+    #[test]
+    fn only_the_columns_that_are_needed_are_read() {
+        let list = ParquetList::new(laion(10), "a.parquet", &ListOptions::default()).unwrap();
+        assert_eq!(list.batches.schema().fields().len(), 1);
+        assert_eq!(list.filter(Result::is_ok).count(), 9);
+    }
+
+    #[test]
+    fn a_file_that_is_cut_or_is_something_else_says_so() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"PAR1 and nothing else").unwrap();
+        let options = ListOptions::default();
+        let error = ParquetList::new(file, "a.parquet", &options).unwrap_err();
+        assert!(error.to_string().contains("Parquet"), "{error}");
+        let columns: Vec<(String, ArrayRef)> =
+            vec![("href".to_owned(), Arc::new(StringArray::from(vec!["x"])))];
+        let error = ParquetList::new(file_of(columns), "a.parquet", &options).unwrap_err();
+        assert!(error.to_string().contains("columns are: href"), "{error}");
+    }
+}
