@@ -6,6 +6,7 @@
 //! options of the command, calls [`embedded`].
 
 mod args;
+mod check_command;
 mod command_line;
 mod completions;
 mod config;
@@ -50,6 +51,7 @@ pub fn run_command() -> ExitCode {
     };
     let ended = match &read.arguments.command {
         None => download(read),
+        Some(Command::Check(arguments)) => check_command::run(arguments),
         Some(Command::Config(_)) => config::print(&read.command, &read.typed, &read.configured),
         Some(Command::Demo(demo)) => demo::run(demo),
         Some(Command::Results(arguments)) => results_command::print(arguments),

@@ -276,12 +276,7 @@ fn files(options: &mut RunOptions, download: &Download) {
         FileNames::FromUrl
     };
     options.portable_names = download.portable_names;
-    options.layout = match download.layout {
-        args::Layout::Flat => Layout::Flat,
-        args::Layout::Tree => Layout::Tree,
-        args::Layout::Hashed => Layout::Hashed,
-        args::Layout::Row => Layout::Row,
-    };
+    options.layout = layout(download.layout);
     options.existing = match download.exists {
         Exists::Auto => Existing::Auto,
         Exists::Skip => Existing::Skip,
@@ -378,20 +373,35 @@ pub(crate) fn add_list(
     inputs.add_list(path, &list_options(download))
 }
 
+/// Returns how files are named.
+pub(crate) fn layout(given: args::Layout) -> Layout {
+    match given {
+        args::Layout::Flat => Layout::Flat,
+        args::Layout::Tree => Layout::Tree,
+        args::Layout::Hashed => Layout::Hashed,
+        args::Layout::Row => Layout::Row,
+    }
+}
+
+/// Returns the format of a list; `None` if it is to be found out.
+pub(crate) fn list_format(given: InputFormat) -> Option<ListFormat> {
+    match given {
+        InputFormat::Auto => None,
+        InputFormat::Text => Some(ListFormat::Text),
+        InputFormat::Checksums => Some(ListFormat::Checksums),
+        InputFormat::Aria2 => Some(ListFormat::Aria2),
+        InputFormat::Csv => Some(ListFormat::Csv),
+        InputFormat::Jsonl => Some(ListFormat::Jsonl),
+        InputFormat::Parquet => Some(ListFormat::Parquet),
+        InputFormat::Arrow => Some(ListFormat::Arrow),
+    }
+}
+
 /// Returns how the lists are read.
 fn list_options(download: &Download) -> ListOptions {
     let columns = &download.columns;
     ListOptions {
-        format: match download.input_format {
-            InputFormat::Auto => None,
-            InputFormat::Text => Some(ListFormat::Text),
-            InputFormat::Checksums => Some(ListFormat::Checksums),
-            InputFormat::Aria2 => Some(ListFormat::Aria2),
-            InputFormat::Csv => Some(ListFormat::Csv),
-            InputFormat::Jsonl => Some(ListFormat::Jsonl),
-            InputFormat::Parquet => Some(ListFormat::Parquet),
-            InputFormat::Arrow => Some(ListFormat::Arrow),
-        },
+        format: list_format(download.input_format),
         base_url: download.base_url.clone(),
         columns: Columns {
             url: columns.url_column.clone(),

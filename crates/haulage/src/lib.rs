@@ -40,6 +40,7 @@
 #[doc(hidden)]
 pub mod bench;
 mod bounded_file;
+mod check;
 mod checksum;
 mod cookies;
 mod credentials;
@@ -69,6 +70,7 @@ mod sync;
 mod throttle;
 mod write;
 
+pub use check::{Expected, Finding, check_file};
 pub use checksum::{Algorithm, Checksum};
 pub use cookies::CookieJar;
 pub use credentials::Credentials;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::check::Expected;
 use crate::checksum::Checksum;
 use crate::credentials::Credentials;
 use crate::credentials::netrc::Netrc;
@@ -205,6 +206,15 @@ impl Request {
     pub(crate) fn headers(&self) -> Option<&HeaderMap> {
         let headers = &self.extra.as_ref()?.headers;
         (!headers.is_empty()).then_some(headers)
+    }
+
+    /// Returns what is known of its file: its length and its checksums.
+    #[must_use]
+    pub fn expected(&self) -> Expected {
+        Expected {
+            length: self.size(),
+            checksums: self.checksums.clone(),
+        }
     }
 
     /// Returns the length that its file must have; `None` if it may have any.

@@ -94,6 +94,13 @@ pub(crate) enum Command {
     /// results DIR --status failed --format text > failed.txt, and then haul -d DIR -i failed.txt
     /// --retry-failed all
     Results(ResultsArgs),
+    /// Read the files of a list, and compare them with what is known of them
+    ///
+    /// The size and the checksums come from what is recorded in DIR, or from the rows of LIST. The
+    /// output is a list of the files that are missing or not as they should be, each below a comment
+    /// that says why. To download them again: haul check DIR > wrong.txt, and then haul -d DIR -i
+    /// wrong.txt --exists overwrite. The exit status is 1 if there are any.
+    Check(CheckArgs),
     /// Show the options of a command line, the environment and the configuration file
     ///
     /// Takes the options of a download, and downloads nothing. Each option is a line in the format
@@ -136,6 +143,25 @@ pub(crate) struct ResultsArgs {
     pub(crate) format: RowFormat,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Folder that a list was downloaded to, or a list
+    #[arg(value_name = "DIR|LIST", value_hint = ValueHint::AnyPath)]
+    pub(crate) path: PathBuf,
+    /// Folder with the files of LIST [default: the current folder]
+    #[arg(short, long = "dir", value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) directory: Option<PathBuf>,
+    /// Format of LIST
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = InputFormat::Auto)]
+    pub(crate) input_format: InputFormat,
+    /// Resolve relative URLs in LIST, and names in a list of checksums, against this URL
+    #[arg(long, value_name = "URL")]
+    pub(crate) base_url: Option<String>,
+    /// How the files of LIST are named that its rows do not name
+    #[arg(long, value_name = "LAYOUT", value_enum, default_value_t = Layout::Flat)]
+    pub(crate) layout: Layout,
+}
+
 // What a download takes. As a doc comment, this would become the help of `haul config`.
 #[derive(Debug, Args)]
 #[group(skip)]
@@ -154,12 +180,14 @@ pub(crate) struct Download {
     /// Read URLs from this file, in one of many formats; - is standard input
     ///
     /// FILE may also be a folder, or a pattern in quotes such as 'urls/*.parquet': all files in it
-    /// are read, one after another. A list of text has one URL per line. Fields may follow the URL, separated by TABs: out=NAME sets the file name, label=TEXT the
-    /// name shown in progress output, ALGO=HEX (such as sha256=…) the expected checksum; further
-    /// URLs are mirrors. A mirror is used when the URLs before it have failed; with a checksum,
-    /// parts of a large file are downloaded from several mirrors at once. Blank lines and lines
-    /// that start with # are skipped. --input-format names the other formats. Files compressed with
-    /// gzip, zstd, bzip2 or xz are decompressed. May be repeated.
+    /// are read, one after another. --input-format names the formats. Files compressed with gzip,
+    /// zstd, bzip2 or xz are decompressed. May be repeated.
+    ///
+    /// A list of text has one URL per line. Fields may follow the URL, separated by TABs: out=NAME
+    /// sets the file name, label=TEXT the name shown in progress output, ALGO=HEX (such as
+    /// sha256=…) the expected checksum; further URLs are mirrors. A mirror is used when the URLs
+    /// before it have failed; with a checksum, parts of a large file are downloaded from several
+    /// mirrors at once. Blank lines and lines that start with # are skipped.
     #[arg(
         short,
         long = "input",

@@ -37,15 +37,14 @@ pub(super) fn open(path: &Path, options: &ListOptions) -> Result<Opened, Problem
             note: None,
         });
     }
-    let by_name = options.format.or_else(|| ListFormat::of_name(&name));
+    let told = options.format;
     let format = match detect(path) {
-        Detected::NoList(why) if by_name.is_none_or(is_text) => {
-            return Err(unusable(&name, why));
-        }
-        Detected::NoList(_) => by_name.unwrap_or(ListFormat::Text),
-        Detected::Format(by_content) => by_name.unwrap_or(by_content),
+        Detected::NoList(why) if told.is_none_or(is_text) => return Err(unusable(&name, why)),
+        Detected::NoList(_) => told.unwrap_or(ListFormat::Text),
+        Detected::Format(detected) => told.unwrap_or(detected),
     };
-    let note = (by_name.is_none() && format != ListFormat::Text).then(|| {
+    let is_known = told.or_else(|| ListFormat::of_name(&name)) == Some(format);
+    let note = (!is_known && format != ListFormat::Text).then(|| {
         let format = format.name();
         format!("{name} is read as {format}, which its first bytes show")
     });
@@ -102,18 +101,17 @@ fn of_file(
 
 /// Returns the format of a list that is opened later; `None` if it cannot be told.
 pub(crate) fn format_of(path: &Path, told: Option<ListFormat>) -> Option<ListFormat> {
-    let by_name = told.or_else(|| ListFormat::of_name(&path.to_string_lossy()));
-    by_name.or_else(|| match detect(path) {
+    told.or_else(|| match detect(path) {
         Detected::Format(format) => Some(format),
         Detected::NoList(_) => None,
     })
 }
 
-/// Returns what the first bytes of a list tell. A file that cannot be read counts as text: the
+/// Returns what the name of a list and its first bytes tell. A file that cannot be read counts as text: the
 /// error is reported when the list is read.
 fn detect(path: &Path) -> Detected {
     File::open(path)
-        .and_then(|file| ListFormat::of_content(Decompressed::new(file)))
+        .and_then(|file| ListFormat::of(&path.to_string_lossy(), Decompressed::new(file)))
         .unwrap_or(Detected::Format(ListFormat::Text))
 }
 

@@ -6,6 +6,7 @@
 )]
 
 mod addresses;
+mod checking;
 mod config;
 mod cookies;
 mod credentials;

@@ -218,7 +218,10 @@ fn table(data: &[u8], format: ListFormat) {
     let (rows, error) = read([data, b""]);
     for cut in cuts(data.len(), 6) {
         let (first, second) = data.split_at(cut);
-        assert!(read([first, second]) == (rows.clone(), error.clone()), "cut at {cut}");
+        assert!(
+            read([first, second]) == (rows.clone(), error.clone()),
+            "cut at {cut}"
+        );
     }
     assert!(rows.is_sorted_by(|one, next| one.line < next.line));
     if error.is_none()

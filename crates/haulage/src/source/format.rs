@@ -83,6 +83,29 @@ impl ListFormat {
         lines.take_error().map_or(Ok(detected), Err)
     }
 
+    /// Returns the format of a list by its name, or else by its first bytes, as
+    /// [`of_content`](Self::of_content) does. A table has no URL at its beginning: such a list is
+    /// of text, even if it is called `urls.tsv`.
+    ///
+    /// # Errors
+    /// If reading fails before the line of the first row is complete.
+    pub fn of(name: &str, reader: impl Read) -> io::Result<Detected> {
+        let mut lines = Lines::first_of(reader);
+        let detected = Self::of_named(Self::of_name(name), &mut lines);
+        lines.take_error().map_or(Ok(detected), Err)
+    }
+
+    /// Returns the format of a list whose name tells a format, or none.
+    pub(super) fn of_named(by_name: Option<Self>, lines: &mut Lines<impl Read>) -> Detected {
+        let block = lines.first_block();
+        match by_name {
+            Some(Self::Csv | Self::Jsonl) if begins_with_url(block) => Self::of_lines(lines),
+            Some(format @ (Self::Parquet | Self::Arrow)) => Detected::Format(format),
+            Some(format) => why_binary(block).map_or(Detected::Format(format), Detected::NoList),
+            None => Self::of_lines(lines),
+        }
+    }
+
     /// Returns the format by the first block, and by the line of the first row, which is put back.
     pub(super) fn of_lines(lines: &mut Lines<impl Read>) -> Detected {
         let block = lines.first_block();
@@ -113,6 +136,18 @@ impl ListFormat {
             Self::Text
         }
     }
+}
+
+/// Returns whether a list begins with a URL, perhaps after comments.
+fn begins_with_url(block: &[u8]) -> bool {
+    let text = block.strip_prefix(BYTE_ORDER_MARK).unwrap_or(block);
+    let mut lines = text.split(|byte| *byte == b'\n');
+    let first = lines.find(|line| !line.starts_with(b"#") && !line.trim_ascii().is_empty());
+    let first = first.unwrap_or_default().trim_ascii_start();
+    [&b"http://"[..], b"https://"].iter().any(|scheme| {
+        let start = first.get(..scheme.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    })
 }
 
 /// Returns the format of binary data that is a list.
@@ -209,6 +244,21 @@ mod tests {
         let expected = Detected::Format(ListFormat::Checksums);
         assert_eq!(of_content(&latin), expected);
         assert!(ListFormat::of_content(Broken).is_err());
+    }
+
+    #[test]
+    fn a_table_does_not_begin_with_a_url() {
+        let of = |name, list: &str| match ListFormat::of(name, list.as_bytes()).unwrap() {
+            Detected::Format(format) => format,
+            Detected::NoList(why) => panic!("{why}"),
+        };
+        let fields = "# list\n\nhttp://h/a\tout=b\n";
+        assert_eq!(of("urls.tsv", fields), ListFormat::Text);
+        assert_eq!(of("urls.jsonl", fields), ListFormat::Text);
+        assert_eq!(of("urls.csv", "HTTPS://h/a\n  out=b\n"), ListFormat::Aria2);
+        assert_eq!(of("urls.csv", "href,title\n"), ListFormat::Csv);
+        assert_eq!(of("SHA256SUMS", fields), ListFormat::Checksums);
+        assert_eq!(of("urls", "url\nhttp://h/a"), ListFormat::Csv);
     }
 
     #[test]

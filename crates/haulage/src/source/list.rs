@@ -74,11 +74,15 @@ impl<R: Read> List<R> {
         options: &ListOptions,
     ) -> Result<Self, Error> {
         let input = input.into();
-        let format = options.format.or_else(|| ListFormat::of_name(&input));
+        let by_name = ListFormat::of_name(&input);
         let base = options.base()?;
         let lines = Lines::new(reader, input);
-        let state = match format {
+        let state = match options.format.or(by_name) {
+            // Their first bytes may show that they are something else.
             None => State::Unknown(lines, base),
+            Some(ListFormat::Csv | ListFormat::Jsonl) if options.format.is_none() => {
+                State::Unknown(lines, base)
+            }
             Some(format) => State::of(format, lines, base, options)?,
         };
         Ok(Self {
@@ -114,10 +118,11 @@ impl<R: Read> List<R> {
             && let State::Unknown(mut lines, base) =
                 std::mem::replace(&mut self.state, State::Refused(None))
         {
-            self.state = match ListFormat::of_lines(&mut lines) {
+            let by_name = ListFormat::of_name(lines.input());
+            self.state = match ListFormat::of_named(by_name, &mut lines) {
                 Detected::NoList(why) => State::Refused(Some(input(why))),
                 Detected::Format(format) => {
-                    self.guessed = Some(format);
+                    self.guessed = Some(format).filter(|_| by_name != Some(format));
                     State::of(format, lines, base, &self.options)
                         .unwrap_or_else(|error| State::Refused(Some(error)))
                 }

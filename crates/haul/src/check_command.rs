@@ -1,0 +1,306 @@
+//! `haul check`: reads the files of a list, and compares them with what is known of them.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use haulage::source::ListOptions;
+use haulage::{
+    Checksum, Existing, Expected, Finding, Outcome, Purpose, Request, RunOptions, Status,
+};
+use tokio::runtime;
+
+use crate::args::CheckArgs;
+use crate::exit::{Exit, Problem};
+use crate::input::Inputs;
+use crate::printed::unwritten;
+use crate::report::escape::printable;
+use crate::report::{format, plan, tell};
+use crate::settings;
+
+/// Files that wait to be read.
+const WAITING: usize = 1024;
+
+/// The name under which what is known of a file is carried to its outcome.
+const EXPECTED: &str = "expected";
+
+/// A file that should be there.
+struct Checked {
+    url: String,
+    /// Relative to the folder.
+    path: String,
+    expected: Expected,
+}
+
+/// How many files are how.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Counts {
+    right: u64,
+    bytes: u64,
+    /// Of those that are right: how many have the right checksum.
+    hashed: u64,
+    wrong: u64,
+    missing: u64,
+    unreadable: u64,
+    /// Rows that have no file: they failed, or cannot be read.
+    without: u64,
+}
+
+/// Compares files with what is known of them, and prints a list of those that are not as they
+/// should be. If the reader leaves before the end, that is a success: it has seen enough.
+///
+/// # Errors
+/// If the state or the list cannot be read, or the output not written.
+pub(crate) fn run(arguments: &CheckArgs) -> Result<Exit, Problem> {
+    let given = &arguments.path;
+    let is_recorded = given.is_dir() && arguments.directory.is_none();
+    let folder = if is_recorded {
+        given.clone()
+    } else {
+        arguments
+            .directory
+            .clone()
+            .unwrap_or_else(|| PathBuf::from("."))
+    };
+    let (files, counts, written) = thread::scope(|scope| {
+        let (sender, receiver) = mpsc::sync_channel(WAITING);
+        let source = scope.spawn(move || {
+            if is_recorded {
+                recorded(given, &sender)
+            } else {
+                listed(arguments, &sender)
+            }
+        });
+        let (counts, written) = compare(&folder, receiver);
+        let files = source.join().unwrap_or_else(|_| Ok(0));
+        (files, counts, written)
+    });
+    if let Err(cause) = written {
+        return unwritten(&cause);
+    }
+    let counts = Counts {
+        without: files?,
+        ..counts
+    };
+    tell(&summary(&counts));
+    Ok(if counts.wrong + counts.missing + counts.unreadable > 0 {
+        Exit::SomeFailed
+    } else {
+        Exit::Success
+    })
+}
+
+/// Sends the files that are recorded as complete in a folder; returns how many rows have none. Ends
+/// when nobody receives any more.
+fn recorded(folder: &Path, files: &SyncSender<Checked>) -> Result<u64, Problem> {
+    let mut without = 0;
+    for outcome in haulage::results(folder)? {
+        let outcome = outcome?;
+        let Some(path) = &outcome.path else {
+            without += 1;
+            continue;
+        };
+        let fields = outcome.fields().unwrap_or_default().split('\t');
+        let given = fields.filter_map(|field| field.parse::<Checksum>().ok());
+        let checked = Checked {
+            url: outcome.url.to_string(),
+            path: path.to_string(),
+            expected: Expected {
+                length: Some(outcome.bytes),
+                checksums: given.chain(outcome.hashes.iter().cloned()).collect(),
+            },
+        };
+        if files.send(checked).is_err() {
+            break;
+        }
+    }
+    Ok(without)
+}
+
+/// Sends the files that a list would give; returns how many rows cannot be used. Ends when nobody
+/// receives any more.
+fn listed(arguments: &CheckArgs, files: &SyncSender<Checked>) -> Result<u64, Problem> {
+    let mut inputs = Inputs::new();
+    let list = ListOptions {
+        format: settings::list_format(arguments.input_format),
+        base_url: arguments.base_url.clone(),
+        ..ListOptions::default()
+    };
+    inputs.add_list(&arguments.path, &list)?;
+    let folder = arguments.directory.clone();
+    let mut options = RunOptions::new(folder.unwrap_or_else(|| PathBuf::from(".")));
+    // A plan names the files, and touches nothing.
+    options.purpose = Purpose::Plan;
+    options.existing = Existing::Overwrite;
+    options.layout = settings::layout(arguments.layout);
+    let (rows, told) = inputs.into_parts();
+    let rows: Vec<_> = rows.collect();
+    let rows = rows.into_iter().flatten();
+    let rows = rows.map(|row| row.map(with_expectation));
+    let mut outcomes = haulage::download(rows, options)?;
+    let runtime = runtime::Builder::new_current_thread()
+        .build()
+        .map_err(|cause| Problem::destination(format!("cannot start: {}", format::io(&cause))))?;
+    let mut without = 0;
+    while let Some(outcome) = runtime.block_on(outcomes.next()) {
+        if let Some(error) = outcome.error() {
+            let url = printable(&outcome.url);
+            tell(&format!("cannot check {url}: {error}"));
+            without += 1;
+        } else if let Some(checked) = planned(&outcome)
+            && files.send(checked).is_err()
+        {
+            break;
+        }
+    }
+    match told.broken.try_recv() {
+        Ok(error) => Err(Problem::usage(error.to_string())),
+        Err(_) => Ok(without),
+    }
+}
+
+/// Adds what is known of a file to its request, for its outcome: the length, or nothing, and then
+/// the checksums, as a JSON array.
+fn with_expectation(request: Request) -> Request {
+    let expected = request.expected();
+    let sums = expected.checksums.iter().map(ToString::to_string);
+    let known = (expected.length, sums.collect::<Vec<_>>());
+    let json = serde_json::to_string(&known).unwrap_or_default();
+    request.carrying(EXPECTED.into(), json.into())
+}
+
+/// Returns the file of a planned row; `None` for a row that repeats another one.
+fn planned(outcome: &Outcome) -> Option<Checked> {
+    if !matches!(outcome.status, Status::Planned) {
+        return None;
+    }
+    let carried = outcome.carried.iter().find(|(name, _)| &**name == EXPECTED);
+    let (length, sums): (Option<u64>, Vec<String>) =
+        serde_json::from_str(carried.map_or("", |(_, json)| json)).ok()?;
+    Some(Checked {
+        url: outcome.url.to_string(),
+        path: outcome.path.as_deref()?.to_owned(),
+        expected: Expected {
+            length,
+            checksums: sums.iter().filter_map(|sum| sum.parse().ok()).collect(),
+        },
+    })
+}
+
+/// Compares files on several threads, and prints those that are not as they should be.
+fn compare(folder: &Path, files: Receiver<Checked>) -> (Counts, io::Result<()>) {
+    let files = Mutex::new(files);
+    let next = || {
+        let files = files.lock().unwrap_or_else(PoisonError::into_inner);
+        files.recv().ok()
+    };
+    let (sender, findings) = mpsc::sync_channel(WAITING);
+    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let mut counts = Counts::default();
+    let mut written = Ok(());
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            let sender = sender.clone();
+            scope.spawn(move || {
+                while let Some(file) = next() {
+                    let finding = haulage::check_file(&folder.join(&file.path), &file.expected);
+                    if sender.send((file, finding)).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        let mut out = io::stdout().lock();
+        for (file, finding) in findings {
+            counts.count(&file, &finding);
+            let Some(why) = reason(&file, &finding) else {
+                continue;
+            };
+            written = out.write_all(entry(&file, &why).as_bytes());
+            if written.is_err() {
+                // What waits is not read: the threads end, and with them who sends to them.
+                break;
+            }
+        }
+    });
+    (counts, written)
+}
+
+impl Counts {
+    fn count(&mut self, file: &Checked, finding: &Finding) {
+        match finding {
+            Finding::Right(bytes) => {
+                self.right += 1;
+                self.bytes += bytes;
+                self.hashed += u64::from(!file.expected.checksums.is_empty());
+            }
+            Finding::Missing => self.missing += 1,
+            Finding::Unreadable(_) => self.unreadable += 1,
+            _ => self.wrong += 1,
+        }
+    }
+}
+
+/// Returns what is wrong with a file; `None` if nothing is.
+fn reason(file: &Checked, finding: &Finding) -> Option<String> {
+    match finding {
+        Finding::Right(_) => None,
+        Finding::Missing => Some("is missing".to_owned()),
+        Finding::WrongLength(found) => {
+            let expected = file.expected.length.unwrap_or_default();
+            Some(format!("has {found} bytes instead of {expected}"))
+        }
+        Finding::WrongChecksum(found) => Some(format!(
+            "has the wrong {}: {}",
+            found.algorithm(),
+            found.hex()
+        )),
+        Finding::Unreadable(cause) => Some(format!("cannot be read: {}", format::io(cause))),
+        _ => Some("is not as it should be".to_owned()),
+    }
+}
+
+/// Returns the lines of a list that download a file again, with a comment that says why.
+fn entry(file: &Checked, why: &str) -> String {
+    let path = printable(&file.path);
+    let mut line = format!("# {path} {why}\n");
+    plan::url(&file.url, &mut line);
+    let _ = write!(line, "\tout={path}");
+    let mut seen = Vec::new();
+    for sum in &file.expected.checksums {
+        if !seen.contains(&sum.algorithm()) {
+            seen.push(sum.algorithm());
+            let _ = write!(line, "\t{sum}");
+        }
+    }
+    line.push('\n');
+    line
+}
+
+fn summary(counts: &Counts) -> String {
+    let Counts {
+        right,
+        bytes,
+        hashed,
+        wrong,
+        missing,
+        unreadable,
+        without,
+    } = *counts;
+    let mut text = format!(
+        "{right} right ({}; {hashed} by a checksum), {wrong} wrong, {missing} missing",
+        format::bytes(bytes)
+    );
+    if unreadable > 0 {
+        let _ = write!(text, ", {unreadable} unreadable");
+    }
+    if without > 0 {
+        let _ = write!(text, "; {without} rows have no file to check");
+    }
+    text
+}

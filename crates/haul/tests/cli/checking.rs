@@ -1,0 +1,108 @@
+//! `haul check`: files are compared with what is known of them.
+
+use origin::{Body, Origin, Script};
+
+use crate::Sandbox;
+
+/// A list of five files of 1 KiB in `list.txt`, of which one is not on the server.
+fn downloaded(arguments: &[&str]) -> (Origin, Sandbox) {
+    let origin = Origin::plain();
+    for at in 0..4 {
+        let body = format!("{at}").repeat(1024);
+        origin.on(&format!("/{at}"), Script::ok(Body::of(body)));
+    }
+    let sandbox = Sandbox::new();
+    let urls: Vec<_> = (0..5).map(|at| origin.url(&format!("/{at}"))).collect();
+    sandbox.write("list.txt", &urls.join("\n"));
+    let ran = sandbox.haul(&[&["-q", "-d", "out", "-i", "list.txt"], arguments].concat());
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    (origin, sandbox)
+}
+
+#[test]
+fn damaged_and_missing_files_are_listed_and_can_be_downloaded_again() {
+    let (_origin, sandbox) = downloaded(&["--hash", "sha256"]);
+    let ran = sandbox.haul(&["check", "out"]);
+    assert_eq!((ran.code, &*ran.stdout), (Some(0), ""), "{}", ran.stderr);
+    assert!(
+        ran.stderr
+            .contains("4 right (4.0 KiB; 4 by a checksum), 0 wrong, 0 missing; 1 rows"),
+        "{}",
+        ran.stderr
+    );
+    // One byte, so that the length is the same.
+    sandbox.write("out/0", &("x".to_owned() + &"0".repeat(1023)));
+    sandbox.write("out/1", "short");
+    #[expect(clippy::disallowed_methods, reason = "the file is to be missing")]
+    std::fs::remove_file(sandbox.path().join("out/2")).unwrap();
+    let ran = sandbox.haul(&["check", "out"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    for says in [
+        "# 0 has the wrong sha256: ",
+        "# 1 has 5 bytes instead of 1024",
+        "# 2 is missing",
+        "\tout=1\tsha256=",
+    ] {
+        assert!(ran.stdout.contains(says), "{says}: {}", ran.stdout);
+    }
+    assert!(
+        ran.stderr
+            .contains("1 right (1.0 KiB; 1 by a checksum), 2 wrong, 1 missing")
+    );
+    sandbox.write("wrong.txt", &ran.stdout);
+    let ran = sandbox.haul(&[
+        "-q",
+        "-d",
+        "out",
+        "-i",
+        "wrong.txt",
+        "--exists",
+        "overwrite",
+    ]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(sandbox.read("out/0"), "0".repeat(1024));
+    assert_eq!(sandbox.haul(&["check", "out"]).code, Some(0));
+}
+
+#[test]
+fn a_list_says_what_its_files_should_be() {
+    let (origin, sandbox) = downloaded(&[]);
+    let sum = "d41d8cd98f00b204e9800998ecf8427e";
+    sandbox.write(
+        "list.csv",
+        &format!(
+            "url,name,checksum,size\n{0}/0,,,1024\n{0}/1,,,1023\n{0}/2,,{sum},\n{0}/3,sub/x,,\nnonsense,,,\n",
+            origin.url("")
+        ),
+    );
+    let before = origin.log().len();
+    let ran = sandbox.haul(&["check", "list.csv", "-d", "out"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    for says in [
+        "# 1 has 1024 bytes instead of 1023",
+        "# 2 has the wrong md5",
+        "# sub/x is missing",
+    ] {
+        assert!(ran.stdout.contains(says), "{says}: {}", ran.stdout);
+    }
+    for says in [
+        "cannot check nonsense",
+        "1 right",
+        "2 wrong, 1 missing; 1 rows",
+    ] {
+        assert!(ran.stderr.contains(says), "{says}: {}", ran.stderr);
+    }
+    assert_eq!(origin.log().len(), before, "nothing is requested");
+}
+
+#[test]
+fn what_cannot_be_checked_says_why() {
+    let sandbox = Sandbox::new();
+    sandbox.make("empty");
+    let ran = sandbox.haul(&["check", "empty"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(ran.stderr.contains("nothing is recorded"), "{}", ran.stderr);
+    let ran = sandbox.haul(&["check", "nowhere"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(ran.stderr.contains("cannot read nowhere"), "{}", ran.stderr);
+}

@@ -1,0 +1,112 @@
+//! Compares files with what is known of them.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use crate::checksum::Checksum;
+use crate::write::Hashes;
+
+/// Bytes that one read returns.
+const BUFFER: usize = 256 << 10;
+
+/// What is known of a file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// Its length in bytes; `None` if it is not known.
+    pub length: Option<u64>,
+    /// Its checksums.
+    pub checksums: Vec<Checksum>,
+}
+
+/// How a file compares with what is known of it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Finding {
+    /// It is as it should be, and has this many bytes. If no checksum is known, they have not been
+    /// read.
+    Right(u64),
+    /// There is no file.
+    Missing,
+    /// It has this many bytes, which are not as many as it should have.
+    WrongLength(u64),
+    /// It has this checksum, which it should not have.
+    WrongChecksum(Checksum),
+    /// It cannot be read.
+    Unreadable(io::Error),
+}
+
+/// Compares a file with what is known of it. It is read if a checksum is known.
+#[must_use]
+pub fn check_file(path: &Path, expected: &Expected) -> Finding {
+    compare(path, expected).unwrap_or_else(|error| match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Finding::Missing,
+        _ => Finding::Unreadable(error),
+    })
+}
+
+fn compare(path: &Path, expected: &Expected) -> io::Result<Finding> {
+    let mut file = File::open(path)?;
+    let about = file.metadata()?;
+    if !about.is_file() {
+        return Ok(Finding::Missing);
+    }
+    let length = about.len();
+    if expected.length.is_some_and(|expected| expected != length) {
+        return Ok(Finding::WrongLength(length));
+    }
+    let mut hashes = Hashes::new(&[], &expected.checksums);
+    if !hashes.is_empty() {
+        let mut buffer = vec![0; BUFFER];
+        loop {
+            match file.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(read) => hashes.update(&buffer[..read]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    let found = hashes.finish();
+    let wrong = found
+        .into_iter()
+        .find(|sum| !expected.checksums.contains(sum));
+    Ok(wrong.map_or(Finding::Right(length), Finding::WrongChecksum))
+}
+
+#[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test makes the files that it looks at"
+)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_compared_by_length_and_then_by_checksums() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        std::fs::write(&path, "abc").unwrap();
+        let found = |length, sums: &[&str]| {
+            let expected = Expected {
+                length,
+                checksums: sums.iter().map(|sum| sum.parse().unwrap()).collect(),
+            };
+            format!("{:?}", check_file(&path, &expected))
+        };
+        let md5 = "md5=900150983cd24fb0d6963f7d28e17f72";
+        let crc = "crc32c=364b3fb7";
+        assert_eq!(found(None, &[]), "Right(3)");
+        assert_eq!(found(Some(3), &[md5, crc]), "Right(3)");
+        assert_eq!(found(Some(4), &[md5]), "WrongLength(3)");
+        assert!(found(None, &[md5, "crc32c=364b3fb8"]).starts_with("WrongChecksum"));
+        let nothing = check_file(&folder.path().join("b/c"), &Expected::default());
+        assert!(matches!(nothing, Finding::Missing));
+        let below_a_file = check_file(&path.join("c"), &Expected::default());
+        assert!(matches!(below_a_file, Finding::Missing));
+        assert!(matches!(
+            check_file(folder.path(), &Expected::default()),
+            Finding::Missing
+        ));
+    }
+}
