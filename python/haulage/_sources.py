@@ -42,6 +42,8 @@ def as_rows(source: Any) -> Any:
         from haulage._tables import rows_of
 
         return rows_of(source)
+    if type(source).__name__ == "LazyFrame":
+        raise InputError("the source is a LazyFrame; call its collect() first")
     if isinstance(source, AsyncIterable):
         return source
     try:
