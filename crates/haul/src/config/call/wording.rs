@@ -111,4 +111,49 @@ mod tests {
             assert_eq!(with_keywords(text), text);
         }
     }
+    /// Names of options in the engine's messages, with what stands before them.
+    fn named(code: &str) -> Vec<String> {
+        let code = code.split("#[cfg(test)]").next().unwrap();
+        let code: Vec<_> = code
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .collect();
+        let code = code.join("\n");
+        let is_of_name = |c: char| c.is_ascii_alphanumeric() || "-.".contains(c);
+        code.match_indices("--")
+            .filter(|(at, _)| code[..*at].ends_with([' ', '(', '"']))
+            .map(|(at, _)| code[at..].split(|c| !is_of_name(c)).next().unwrap())
+            .map(|word| word.trim_end_matches('.').to_owned())
+            .filter(|word| word.len() > 2 && !word.starts_with("---"))
+            .collect()
+    }
+
+    #[test]
+    fn every_option_in_a_message_of_the_engine_is_known() {
+        let engine = concat!(env!("CARGO_MANIFEST_DIR"), "/../haulage/src");
+        let mut folders = vec![std::path::PathBuf::from(engine)];
+        let mut found = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                let name = path.file_name().unwrap().to_str().unwrap();
+                if path.is_dir() && name != "tests" {
+                    folders.push(path);
+                } else if name.ends_with(".rs") && name != "tests.rs" {
+                    found.extend(named(&std::fs::read_to_string(path).unwrap()));
+                }
+            }
+        }
+        found.sort();
+        found.dedup();
+        // Only the command reads patterns.
+        found.retain(|option| option != "--globoff");
+        assert!(found.len() > 20, "{found:?}");
+        for option in found {
+            let message = format!("it failed; give {option} another value ({option})");
+            let expected = message.replace(&option, with_keywords(&option).as_str());
+            assert_ne!(message, expected, "{option}");
+            assert_eq!(with_keywords(&message), expected);
+        }
+    }
 }
