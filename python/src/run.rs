@@ -122,6 +122,14 @@ impl RunHandle {
         ))
     }
 
+    /// Returns whether the run was stopped before all of its items had ended. `length` is the number
+    /// of its rows if that is known.
+    #[pyo3(signature = (length))]
+    fn is_stopped(&self, py: Python<'_>, length: Option<u64>) -> PyResult<bool> {
+        let inner = self.0.get()?;
+        Ok(py.detach(|| inner.is_stopped(length)))
+    }
+
     /// Returns whether it gives more than outcomes.
     #[getter]
     fn has_more_than_outcomes(&self) -> PyResult<bool> {
@@ -145,9 +153,7 @@ impl RunHandle {
     }
 
     fn cancel(&self, py: Python<'_>) -> PyResult<()> {
-        let inner = self.0.get()?;
-        inner.feed.close();
-        inner.steer(py, haulage::Run::cancel);
+        self.0.get()?.cancel(py);
         Ok(())
     }
 

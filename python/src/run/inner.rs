@@ -3,6 +3,7 @@
 use std::mem;
 use std::path::PathBuf;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -37,6 +38,10 @@ pub(super) struct Inner {
     pub(super) feed: Arc<Feed>,
     pub(super) folder: Option<Arc<PathBuf>>,
     pub(super) wants: Wants,
+    /// Whether it was to stop before its end.
+    cancelled: AtomicBool,
+    /// Whether there is something that it could not go on with.
+    broken: AtomicBool,
 }
 
 /// The engine's handle of a run, which keeps the engine alive.
@@ -76,6 +81,8 @@ impl Inner {
             feed: Arc::new(Feed::new(WakeUp::new()?)),
             folder: folder.map(Arc::new),
             wants,
+            cancelled: AtomicBool::new(false),
+            broken: AtomicBool::new(false),
         }))
     }
 
@@ -193,6 +200,7 @@ impl Inner {
 
     /// Adds to `items` what Python is told of an event.
     fn give(&self, event: Event, received: &mut Received, items: &mut Vec<Item>) {
+        let event = event::reworded(event);
         if self.wants.log
             && let Some((level, lines)) = event::lines(&mut received.log, &event)
         {
@@ -208,6 +216,7 @@ impl Inner {
                 received.counts.add(&outcome);
                 items.push(Item::Outcome(outcome));
             }
+            Event::TooManyErrors(_) => self.cancelled.store(true, Ordering::Relaxed),
             Event::InputFailed(error) | Event::Stopped(error) => {
                 received.broken.get_or_insert(error);
             }
@@ -226,12 +235,40 @@ impl Inner {
         let list = received.list.as_ref();
         let broken = list.and_then(|list| list.try_recv().ok());
         if let Some(error) = received.broken.take().or(broken) {
+            self.broken.store(true, Ordering::Relaxed);
             return Err(errors::raised(&error));
         }
         if let Some(Err(problem)) = saved {
             return Err(errors::of_problem(&problem));
         }
         Ok(())
+    }
+
+    /// Stops the run.
+    pub(super) fn cancel(&self, py: Python<'_>) {
+        self.feed.close();
+        self.cancelled.store(true, Ordering::Relaxed);
+        self.steer(py, haulage::Run::cancel);
+    }
+
+    /// Stops the run, and lets its receiver raise this.
+    pub(super) fn fail(&self, py: Python<'_>, error: Py<PyAny>) {
+        self.broken.store(true, Ordering::Relaxed);
+        self.failure.set(error);
+        self.cancel(py);
+    }
+
+    /// Returns whether the run was stopped before all of its items had ended. `length` is the number
+    /// of its rows if that is known before the engine has read them.
+    pub(super) fn is_stopped(&self, length: Option<u64>) -> bool {
+        let rows = match &*self.run() {
+            Engaged::Open(run) => run.input_rows(),
+            Engaged::Over { rows, .. } => *rows,
+        };
+        let counts = self.received().counts;
+        let is_complete = rows.or(length) == Some(counts.ended) && counts.cancelled == 0;
+        self.broken.load(Ordering::Relaxed)
+            || (self.cancelled.load(Ordering::Relaxed) && !is_complete)
     }
 
     /// Lets go of the engine, so that it can end before Python lets go of the run.

@@ -3,7 +3,7 @@
 use std::sync::mpsc::Receiver;
 
 use haul_command::embedded::{CookieFile, Log};
-use haulage::{Error, Event, Events, Status};
+use haulage::{Error, ErrorKind, Event, Events, Status};
 
 /// What Python is given.
 pub(super) enum Item {
@@ -47,6 +47,10 @@ pub(super) struct Counts {
     pub(super) unchanged: u64,
     pub(super) failed: u64,
     pub(super) bytes: u64,
+    /// All of them.
+    pub(super) ended: u64,
+    /// Those of the failed ones that were stopped.
+    pub(super) cancelled: u64,
 }
 
 impl Counts {
@@ -55,9 +59,13 @@ impl Counts {
             Status::Done => self.done += 1,
             Status::Skipped => self.skipped += 1,
             Status::Unchanged => self.unchanged += 1,
-            Status::Failed(_) => self.failed += 1,
+            Status::Failed(ref error) => {
+                self.failed += 1;
+                self.cancelled += u64::from(error.kind() == ErrorKind::Cancelled);
+            }
             _ => {}
         }
         self.bytes += outcome.bytes;
+        self.ended += 1;
     }
 }

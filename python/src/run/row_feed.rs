@@ -55,9 +55,7 @@ impl RowFeed {
         let Some(inner) = feeding.run.upgrade() else {
             return Ok(());
         };
-        inner.failure.set(error.unbind());
-        feeding.feed.close();
-        inner.steer(py, haulage::Run::cancel);
+        inner.fail(py, error.unbind());
         // It may be the last one.
         py.detach(|| drop(inner));
         Ok(())
