@@ -139,7 +139,7 @@ mod tests {
                 let name = path.file_name().unwrap().to_str().unwrap();
                 if path.is_dir() && name != "tests" {
                     folders.push(path);
-                } else if name.ends_with(".rs") && name != "tests.rs" {
+                } else if path.extension() == Some("rs".as_ref()) && name != "tests.rs" {
                     found.extend(named(&std::fs::read_to_string(path).unwrap()));
                 }
             }
