@@ -122,8 +122,8 @@ impl RunHandle {
         ))
     }
 
-    /// Returns whether the run was stopped before all of its items had ended. `length` is the number
-    /// of its rows if that is known.
+    /// Returns whether the run was stopped before all of its items had ended. `length` is the
+    /// number of its rows if that is known.
     #[pyo3(signature = (length))]
     fn is_stopped(&self, py: Python<'_>, length: Option<u64>) -> PyResult<bool> {
         let inner = self.0.get()?;

@@ -195,8 +195,8 @@ pub fn option_names() -> Vec<OptionName> {
 }
 
 /// Returns a message with the names of options as identifiers: `--per-host` and `-x` become
-/// `per_host` and `proxy`, and `--dir` becomes `dest`. URLs, paths and what is in double quotes stay
-/// as they are.
+/// `per_host` and `proxy`, and `--dir` becomes `dest`. URLs, paths and what is in double quotes
+/// stay as they are.
 #[must_use]
 pub fn with_keywords(message: &str) -> String {
     call::with_keywords(message)

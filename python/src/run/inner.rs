@@ -258,8 +258,8 @@ impl Inner {
         self.cancel(py);
     }
 
-    /// Returns whether the run was stopped before all of its items had ended. `length` is the number
-    /// of its rows if that is known before the engine has read them.
+    /// Returns whether the run was stopped before all of its items had ended. `length` is the
+    /// number of its rows if that is known before the engine has read them.
     pub(super) fn is_stopped(&self, length: Option<u64>) -> bool {
         let rows = match &*self.run() {
             Engaged::Open(run) => run.input_rows(),
