@@ -59,7 +59,7 @@ const OF_LISTS: [&str; 8] = [
     "name_column",
     "checksum_column",
     "size_column",
-    "header_column",
+    "header_columns",
     "delimiter",
 ];
 
