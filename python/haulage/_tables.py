@@ -160,6 +160,9 @@ def check(
         raise InputError("give either dest, a folder, or content=True")
     if "checksum" in options:
         raise InputError("checksum is the name of a column here")
+    for option in ("url_column", "name_column", "checksum_column"):
+        if option in options:
+            raise InputError(f"{option} is for a list in a file; give {option[:-7]} here")
     if names is not None:
         wanted.check(names)
 

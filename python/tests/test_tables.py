@@ -92,6 +92,11 @@ def test_what_is_no_table_is_refused_with_what_to_do(kind, given, advice):
             list(haulage.download_batches(table, content=True))
 
 
+def test_column_of_a_list_is_no_option_of_a_table():
+    with pytest.raises(haulage.InputError, match="url_column is for a list in a file; give url"):
+        haulage.download_table({"url": ["http://a/"]}, content=True, url_column="url")
+
+
 def test_lazy_frame_is_refused_as_a_source():
     with pytest.raises(haulage.InputError, match=r"call its collect\(\) first"):
         haulage.download(not_a_table("polars.LazyFrame"))
