@@ -1,6 +1,6 @@
 """Compares the Python package with scripts that people write.
 
-Lets haulage (with for, async for, and a table), aiohttp, httpx and requests download the same files from an nginx
+Lets haulage (with for, async for, and a table), aiohttp, httpx, requests and Daft download the same files from an nginx
 on loopback, next to haul, and prints their figures as ratios to haul's. The exit status is 1 if files of haul's or
 haulage's are wrong.
 """
@@ -41,6 +41,7 @@ SCRIPT_NAMES = {
     "aiohttp": ("../aiohttp_client.py", "aiohttp"),
     "httpx": ("httpx_asyncio.py", "httpx"),
     "requests": ("requests_threads.py", "requests"),
+    "daft": ("daft_table.py", "daft"),
 }
 NAMES = ("haul", *SCRIPT_NAMES)
 

@@ -6,7 +6,7 @@ import atexit
 import os
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from haulage import _haulage
 from haulage._options import Duration, Size, pairs
@@ -27,7 +27,7 @@ class Engine:
         delay: Seconds between two requests to one host.
         limit_rate: Bytes per second, in all.
         limit_rate_per_host: Bytes per second from one host.
-        threads: Number of network threads; by default as many as fit the machine.
+        threads: Number of network threads, 1 to 256; by default as many as fit the machine.
 
     Raises:
         InputError: A value cannot be used.
@@ -85,6 +85,21 @@ class Engine:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    async def aclose(self) -> None:
+        """Does what `close` does, without holding up the event loop."""
+        import asyncio
+
+        await asyncio.to_thread(self.close)
+
+    async def __aenter__(self) -> Engine:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an Engine belongs to its process; make another one where it is needed")
+
 
 def alive(objects: weakref.WeakSet[Any]) -> list[Any]:
     """Returns the objects of a set, to which other threads may add some meanwhile."""
@@ -112,6 +127,9 @@ def default_engine() -> Engine:
 def _forget() -> None:
     """Forgets, in the child of a fork, the engines of its parent: their threads are not here."""
     global _default, _lock, _engines
+    for engine in alive(_engines):
+        for run in alive(engine._runs):
+            run._forget()
     _default, _lock, _engines = None, threading.Lock(), weakref.WeakSet()
 
 

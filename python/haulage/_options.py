@@ -29,7 +29,7 @@ OF_ENGINE = frozenset({"per_host", "per_proxy", "delay", "limit_rate_per_host"})
 
 
 class TableOptions(TypedDict, total=False):
-    """The options of a run of a table: all but ``checksum``, which is a column."""
+    """The options of a run of a table: all but those about columns, which have arguments."""
 
     allow_downgrade: bool | None
     base_url: str | None
@@ -104,6 +104,13 @@ class Options(TableOptions, total=False):
     """The options of a run: those of ``haul``, as ``haul --help`` explains them."""
 
     checksum: str | Sequence[str] | Mapping[str, str] | None
+    # For a list in a file.
+    checksum_column: str | None
+    delimiter: str | None
+    header_column: str | Sequence[str] | Mapping[str, str] | None
+    name_column: str | None
+    size_column: str | None
+    url_column: str | None
 
 
 @cache

@@ -9,37 +9,26 @@ import threading
 import time
 import warnings
 from collections import deque
-from collections.abc import (
-    AsyncIterable,
-    AsyncIterator,
-    Callable,
-    Generator,
-    Iterable,
-    Iterator,
-    Mapping,
-)
+from collections.abc import AsyncIterable, Callable, Generator, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from haulage import _haulage
 from haulage._engine import Engine, default_engine
-from haulage._haulage import InputError, Outcome
-from haulage._options import OF_ENGINE, pairs, several
+from haulage._haulage import HaulageError, InputError, Outcome
+from haulage._options import OF_ENGINE, pairs
 from haulage._progress import Progress
 from haulage._readable import Readable
-from haulage._request import Request
+from haulage._sources import PathOf, as_rows, feed, feed_async, length_of, with_checksum
 
 if TYPE_CHECKING:
     import asyncio
-    from typing import TypeAlias
 
     from typing_extensions import Self, Unpack
 
     from haulage._options import Options, Path
-
-    Row: TypeAlias = str | Mapping[str, object] | Request
-    Source: TypeAlias = Row | Path | Iterable[Row] | AsyncIterable[Row] | Any
+    from haulage._sources import Source
 
 # asyncio is imported where it is used: it takes half of the time that importing all of this does.
 log = logging.getLogger("haulage")
@@ -52,7 +41,12 @@ GRACE = 5.0
 
 @dataclass(frozen=True)
 class Summary:
-    """How a run ended: how many items in which way, and the bytes of their files."""
+    """How a run ended: how many items in which way, and the bytes of their files.
+
+    ``stopped`` tells whether it was stopped before all of its items had ended: by ``cancel()`` or
+    ``close()``, ``fail_early`` or ``max_errors``, or an exception. Items that had not started then
+    are counted nowhere.
+    """
 
     done: int
     skipped: int
@@ -60,6 +54,7 @@ class Summary:
     failed: int
     bytes: int
     elapsed: timedelta
+    stopped: bool
 
 
 @dataclass(frozen=True)
@@ -92,7 +87,7 @@ def download(
         source: The URLs: an iterable, or an asynchronous one, of str, dict (``url``, ``name``,
             ``label``, ``checksum``, ``mirrors``, ``headers``, ``size``) or `Request`, read only as
             far ahead as needed; or the path of a list, as ``haul -i`` reads it; or a table with a
-            column ``url``; or one URL.
+            column ``url``, whose columns that are called as fields of a row count too; or one URL.
         dest: The folder of the files, created if missing; ``None`` keeps them in memory
             (``outcome.content``).
         engine: Shares its limits; by default all runs of the process share one. ``per_host``,
@@ -120,7 +115,10 @@ class Run:
     """A list that is being downloaded; `download` makes one.
 
     It goes on while its outcomes are received, and stops, where it can be resumed, when it is
-    closed or no longer referred to.
+    closed or no longer referred to. It is an iterator, and an asynchronous one: all who receive
+    from it share its outcomes. After an exception in the middle, such as `KeyboardInterrupt` or the
+    `TimeoutError` of `asyncio.wait_for`, it has stopped; what is received from it then raises
+    `HaulageError`.
     """
 
     def __init__(
@@ -133,8 +131,7 @@ class Run:
     ) -> None:
         if engine is not None and not isinstance(engine, Engine):
             raise TypeError(f"engine is a haulage.Engine, not {engine!r}")
-        if not isinstance(progress, bool) and not callable(progress):
-            raise TypeError(f"progress is True, False or a function, not {progress!r}")
+        check_progress(progress)
         self._started = time.monotonic()
         checksum = options.get("checksum")
         self._source = as_rows(source if checksum is None else with_checksum(source, checksum))
@@ -154,6 +151,9 @@ class Run:
         self._observer = progress if callable(progress) else None
         self._feeder: asyncio.Task[None] | None = None
         self._is_over = False
+        # What has ended it in the middle, in words.
+        self._broken_by: str | None = None
+        self._is_of_parent = False
         self._elapsed: float | None = None
         self._busy: Exception | None = None
         # A signal handler may stop the run while it is being opened.
@@ -247,12 +247,14 @@ class Run:
 
     # Receiving
 
-    def __iter__(self) -> Iterator[Outcome]:
-        while True:
-            while (outcome := self._next()) is not None:
-                yield outcome
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Outcome:
+        while (outcome := self._next()) is None:
             if not self._receive():
-                return
+                raise StopIteration
+        return outcome
 
     def _next(self) -> Outcome | None:
         """Returns an outcome that has been received. Other threads may take some too."""
@@ -263,6 +265,7 @@ class Run:
 
     def _receive(self) -> bool:
         """Waits for outcomes. Returns whether there may be more."""
+        self._check()
         if self._is_over:
             return False
         if isinstance(self._source, AsyncIterable):
@@ -270,24 +273,25 @@ class Run:
         try:
             handle = self._opened()
             return self._take(handle and handle.receive(self._progress.period))
-        except BaseException:
+        except BaseException as error:
+            self._note(error)
             self.close()
             raise
 
-    def __aiter__(self) -> AsyncIterator[Outcome]:
-        return self._outcomes()
+    def __aiter__(self) -> Self:
+        return self
 
-    async def _outcomes(self) -> AsyncIterator[Outcome]:
-        while True:
-            while (outcome := self._next()) is not None:
-                yield outcome
+    async def __anext__(self) -> Outcome:
+        while (outcome := self._next()) is None:
             if not await self._receive_async():
-                return
+                raise StopAsyncIteration
+        return outcome
 
     async def _receive_async(self) -> bool:
         """Waits for outcomes. Returns whether there may be more."""
         import asyncio
 
+        self._check()
         if self._is_over:
             return False
         try:
@@ -308,14 +312,37 @@ class Run:
             # The loop goes no further: nothing can be waited for.
             self.cancel()
             raise
-        except BaseException:
+        except BaseException as error:
+            self._note(error)
             await self.aclose()
             raise
+
+    def _check(self) -> None:
+        """Raises an exception if there are outcomes that do not come any more."""
+        if self._is_of_parent:
+            raise RuntimeError("the run was made before this process was forked; make another here")
+        if self._broken_by is not None:
+            raise HaulageError(
+                f"the run was stopped by {self._broken_by}; call download again to go on"
+            )
+
+    def _note(self, error: BaseException) -> None:
+        """Keeps what has ended the run in the middle. The exception itself would keep its frames."""
+        if self._broken_by is None:
+            name = type(error).__name__
+            self._broken_by = f"{name} ({error})" if isinstance(error, HaulageError) else name
+
+    def _forget(self) -> None:
+        """Makes the run of the parent of a fork raise in the child."""
+        self._is_of_parent = True
+        self._ready = deque()
 
     def _take(self, items: list[Any] | None) -> bool:
         """Takes what has happened. Returns whether there may be more."""
         if items is None:
             self._end()
+            # Another thread or task may have been interrupted.
+            self._check()
             return False
         if self._handle is not None and self._handle.has_more_than_outcomes:
             items = [item for item in items if self._is_outcome(item)]
@@ -381,7 +408,7 @@ class Run:
 
     def close(self) -> None:
         """Stops the run where it can be resumed, and waits until it has stopped."""
-        if self._is_over:
+        if self._is_over or self._is_of_parent:
             return
         try:
             self.cancel()
@@ -389,7 +416,7 @@ class Run:
                 # The outcomes that come now are of no interest, but they are counted.
                 while self._handle.receive(0):
                     pass
-        except (_haulage.HaulageError, RuntimeError):
+        except (HaulageError, RuntimeError):
             # What has ended it is told elsewhere, or this is the child of a fork.
             pass
         finally:
@@ -406,7 +433,7 @@ class Run:
         """Stops the run where it can be resumed, and waits until it has stopped."""
         import asyncio
 
-        if self._is_over:
+        if self._is_over or self._is_of_parent:
             return
         try:
             if self._handle is not None:
@@ -418,7 +445,7 @@ class Run:
                         break
                     if not taken:
                         await self._happened.wait(left)
-        except (_haulage.HaulageError, RuntimeError):
+        except (HaulageError, RuntimeError):
             pass
         finally:
             self._ready.clear()
@@ -490,13 +517,18 @@ class Run:
     def _summary(self) -> Summary:
         return Summary(*self._counts())
 
-    def _counts(self) -> tuple[int, int, int, int, int, timedelta]:
+    def _counts(self) -> tuple[int, int, int, int, int, timedelta, bool]:
         none = (0, 0, 0, 0, 0)
         done, skipped, unchanged, failed, size = self._handle.counts if self._handle else none
         elapsed = self._elapsed
         if elapsed is None:
             elapsed = time.monotonic() - self._started
-        return done, skipped, unchanged, failed, size, timedelta(seconds=elapsed)
+        if self._handle is not None:
+            stopped = self._handle.is_stopped(self._length)
+        else:
+            # It was stopped before it started.
+            stopped = self._is_over
+        return done, skipped, unchanged, failed, size, timedelta(seconds=elapsed), stopped
 
     def __len__(self) -> int:
         length = self._length
@@ -509,111 +541,25 @@ class Run:
     def __bool__(self) -> bool:
         return True
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Run belongs to its process; send its URLs, or its outcomes")
+
     def __repr__(self) -> str:
-        done, skipped, unchanged, failed, *_ = self._counts()
-        state = "over" if self._is_over else "under way"
+        done, skipped, unchanged, failed, *_, stopped = self._counts()
+        state = "stopped" if stopped else "over" if self._is_over else "under way"
         ended = done + skipped + unchanged
         return f"<haulage.Run {state}: {ended} done, {failed} failed>"
 
 
-def as_rows(source: Any) -> Any:
-    """Returns what a source is: an iterator or an asynchronous iterable of rows, or the path of a
-    list."""
-    if isinstance(source, str) and "://" in source:
-        return Sized([source])
-    if isinstance(source, (Mapping, Request)):
-        return Sized([source])
-    if isinstance(source, (str, os.PathLike)):
-        return PathOf(source)
-    if isinstance(source, (bytes, bytearray, memoryview)):
-        raise InputError("the source is bytes; decode it: URLs are str")
-    if hasattr(source, "to_pylist") and hasattr(source, "type"):
-        # An array of pyarrow, whose values are objects of its own.
-        return Sized(value.as_py() for value in source)
-    # A Series has the interface of tables too, but no columns.
-    if hasattr(source, "__arrow_c_stream__") and (
-        hasattr(source, "columns") or hasattr(source, "schema")
-    ):
-        from haulage._tables import rows_of
+def check_progress(progress: object) -> None:
+    """Raises TypeError for what cannot show progress."""
+    if isinstance(progress, bool):
+        return
+    if not callable(progress):
+        raise TypeError(f"progress is True, False or a function, not {progress!r}")
+    import inspect
 
-        return rows_of(source)
-    if isinstance(source, AsyncIterable):
-        return source
-    try:
-        return Sized(source)
-    except TypeError:
-        name = type(source).__name__
-        what = "an iterable of URLs, the path of a list, or a table"
-        raise InputError(f"the source is of type {name}; it has to be {what}") from None
-
-
-class PathOf(os.PathLike[str]):
-    """The path of a list."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __fspath__(self) -> str:
-        return os.path.expanduser(os.fsdecode(self.path))
-
-
-class Sized(Iterator[Any]):
-    """An iterator that knows the length of what it iterates over; ``None`` if that has none."""
-
-    def __init__(self, rows: Iterable[Any]) -> None:
-        self._rows = iter(rows)
-        try:
-            self.length: int | None = len(rows)  # type: ignore[arg-type]
-        except TypeError:
-            self.length = None
-
-    def __iter__(self) -> Iterator[Any]:
-        return self._rows
-
-    def __next__(self) -> Any:
-        return next(self._rows)
-
-
-def length_of(source: Any) -> int | None:
-    return getattr(source, "length", None)
-
-
-def with_checksum(source: Any, checksum: object) -> dict[str, object]:
-    """Returns the row of a single URL with the checksums of an option."""
-    if not (isinstance(source, str) and "://" in source):
-        raise InputError("checksum is for a single URL; give each row its own")
-    return {"url": source, "checksum": list(several("checksum", checksum))}
-
-
-def feed(source: Iterator[Any], rows: _haulage.RowFeed) -> None:
-    """Feeds a run, as far as it has room, on a thread of its own: a source that takes long for its
-    next row, or waits for an outcome, holds up nothing else."""
-    try:
-        for row in source:
-            if not rows.add(row) and not rows.wait_for_room():
-                break
-    except BaseException as error:
-        rows.fail(error)
-    else:
-        rows.close()
-
-
-async def feed_async(source: AsyncIterable[Any], rows: _haulage.RowFeed) -> None:
-    """Feeds a run, as far as it has room."""
-    import asyncio
-
-    has_room = Readable(rows.fileno())
-    try:
-        async for row in source:
-            if not rows.add(row):
-                await has_room.wait(None)
-                if rows.is_closed:
-                    break
-    except asyncio.CancelledError:
-        if not rows.is_closed:
-            rows.fail(InputError("the event loop of the source has ended before the source"))
-        raise
-    except BaseException as error:
-        rows.fail(error)
-    else:
-        rows.close()
+    # An object of a class may be called too.
+    called = progress if inspect.isroutine(progress) else type(progress).__call__
+    if inspect.iscoroutinefunction(progress) or inspect.iscoroutinefunction(called):
+        raise TypeError("progress is an async function, which nobody would await; give a plain one")

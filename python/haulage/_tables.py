@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Any
 
@@ -51,8 +51,11 @@ def download_table(
         table: A table of pyarrow, polars, pandas, DuckDB, or whatever has the Arrow PyCapsule
             interface (``__arrow_c_stream__``).
         url: The column of the URLs.
-        name: The column of file names, if any.
-        checksum: The column of checksums (``sha256=…``), if any.
+        name: The column of file names. ``None``, the default: files are named after their URLs, also
+            if there is a column ``name``. (`download` uses the columns of a table that are called
+            as fields of a row.)
+        checksum: The column of checksums (``sha256=…``). ``None``, the default: there are none, also
+            if there is a column ``checksum``.
         dest: The folder of the files.
         content: Puts the files' bytes into a column ``content``; then there is no ``dest``.
         prefix: Stands before a result's name that the table has already; ``"haul_"`` by default.
@@ -71,7 +74,7 @@ def download_table(
     """
     pa = arrow()
     if isinstance(table, dict):
-        table = pa.table(table)
+        table = as_arrow(pa.table, table)
     reader = reader_of(table)
     if not hasattr(reader, "schema"):
         batches = list(reader)
@@ -157,6 +160,9 @@ def check(
         raise InputError("give either dest, a folder, or content=True")
     if "checksum" in options:
         raise InputError("checksum is the name of a column here")
+    for option in ("url_column", "name_column", "checksum_column"):
+        if option in options:
+            raise InputError(f"{option} is for a list in a file; give {option[:-7]} here")
     if names is not None:
         wanted.check(names)
 
@@ -168,10 +174,12 @@ class Columns:
         self.url, self.name, self.checksum = url, name, checksum
 
     def check(self, names: Sequence[str]) -> None:
-        """Raises InputError if a column is missing."""
+        """Raises InputError if a column is missing, or if there are two of it."""
         for column in (self.url, self.name, self.checksum):
             if column is not None and column not in names:
                 raise InputError(f"there is no column {column!r}; there are {', '.join(names)}")
+            if column is not None and names.count(column) > 1:
+                raise InputError(f"two columns have the name {column!r}; rename one")
 
     def rows(self, batch: pa.RecordBatch) -> list[Any]:
         """Returns a row for each of a batch's."""
@@ -322,6 +330,8 @@ def results(
                     for pair in complete(parts, schema, content, ahead):
                         has_rows = True
                         yield pair
+                        # In the child of a fork, what is complete is not given either.
+                        run._check()
         finally:
             ahead.end()
     # A run that was stopped leaves rows without an outcome: some that were read, and the rest, to
@@ -456,16 +466,77 @@ def distinct(names: Sequence[str], taken: Sequence[str], prefix: str | None) -> 
 
 
 def reader_of(table: Any) -> Any:
-    """Returns an iterable of record batches, with a schema if the table has one."""
+    """Returns an iterable of record batches, with a schema if the table has one.
+
+    Raises:
+        InputError: It is no table.
+    """
     pa = arrow()
+    if (advice := advice_for(table)) is not None:
+        raise InputError(f"the table is {article(table)}; {advice}")
     if hasattr(table, "__arrow_c_stream__"):
-        return pa.RecordBatchReader.from_stream(table)
+        return as_arrow(pa.RecordBatchReader.from_stream, table)
     if hasattr(table, "__arrow_c_array__"):
-        return pa.Table.from_batches([pa.record_batch(table)]).to_reader()
+        return pa.Table.from_batches([as_arrow(pa.record_batch, table)]).to_reader()
     if isinstance(table, Iterable) and not isinstance(table, (str, bytes)):
-        return table
+        return map(checked_batch, table)
+    raise InputError(f"the table is {article(table)}; {GIVE_A_TABLE}")
+
+
+GIVE_A_TABLE = "give a table of pyarrow, polars, pandas or DuckDB"
+
+
+def article(value: Any) -> str:
+    """Returns the library and the type of an object: ``of type polars.LazyFrame``."""
+    kind = type(value)
+    library = kind.__module__.partition(".")[0]
+    return f"of type {kind.__name__ if library == 'builtins' else f'{library}.{kind.__name__}'}"
+
+
+def advice_for(table: Any) -> str | None:
+    """Returns what to do with an object that looks like a table and is none."""
+    library = type(table).__module__.partition(".")[0]
     name = type(table).__name__
-    raise InputError(f"the table is of type {name}, which is no Arrow table or stream of batches")
+    if name == "LazyFrame":
+        return "call its collect() first"
+    if library == "pyspark":
+        return "call haulage.spark.download, or its toArrow() first"
+    if library == "ray":
+        return "call haulage.ray.download"
+    # A Series of polars has the interface of Arrow too, but no columns.
+    is_array = hasattr(table, "to_pylist") and hasattr(table, "type")
+    if is_array or name in ("Series", "Index") or library == "numpy":
+        return f"{GIVE_A_TABLE}, or call haulage.download for an array of URLs"
+    return None
+
+
+def as_arrow(convert: Callable[[Any], Any], table: Any) -> Any:
+    """Returns what pyarrow makes of a table.
+
+    Raises:
+        InputError: It cannot.
+    """
+    import pyarrow as pa
+
+    try:
+        return convert(table)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        what = f"the table, {article(table)}, cannot be read as Arrow: {error}"
+        raise InputError(what) from error
+
+
+def checked_batch(batch: Any) -> pa.RecordBatch:
+    """Returns an element of a stream of record batches.
+
+    Raises:
+        InputError: It is something else.
+    """
+    import pyarrow as pa
+
+    if isinstance(batch, pa.RecordBatch):
+        return batch
+    what = f"an element of the table is {article(batch)}, and no record batch"
+    raise InputError(f"{what}; {GIVE_A_TABLE}, or call haulage.download for a list of URLs")
 
 
 def joined(table: Any, batches: list[pa.RecordBatch], schema: pa.Schema, result: pa.Table) -> Any:

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use haul_command::embedded::{self, Takes};
 use haulage::Request;
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyOverflowError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt as _;
 
@@ -30,7 +30,8 @@ impl Engine {
         clippy::needless_pass_by_value,
         reason = "Python's values are converted into owned ones"
     )]
-    fn new(py: Python<'_>, options: Given, threads: Option<usize>) -> PyResult<Self> {
+    fn new(py: Python<'_>, options: Given, threads: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        let threads = threads.map(count).transpose()?;
         let engine = py.detach(|| {
             let mut options = embedded::options(None, &options)
                 .map_err(|problem| errors::of_problem(&problem))?
@@ -99,6 +100,14 @@ impl Engine {
     }
 }
 
+/// Returns a number; one that is too large or negative becomes 0, which is refused.
+fn count(number: &Bound<'_, PyAny>) -> PyResult<usize> {
+    number.extract().or_else(|error: PyErr| {
+        let is_number = error.is_instance_of::<PyOverflowError>(number.py());
+        if is_number { Ok(0) } else { Err(error) }
+    })
+}
+
 /// Returns what the engine takes for the host of a URL: scheme, name, and port where it is not the
 /// scheme's own. `None` for what is no URL.
 #[pyfunction]
@@ -120,6 +129,12 @@ pub(crate) fn option_names() -> Vec<(String, &'static str)> {
     names
         .map(|option| (option.name, kind(option.takes)))
         .collect()
+}
+
+/// Returns a message with the names of options as Python has them.
+#[pyfunction]
+pub(crate) fn with_keywords(message: &str) -> String {
+    embedded::with_keywords(message)
 }
 
 /// Returns how many bytes a size is, such as `64M`.

@@ -1,6 +1,6 @@
 //! What is raised: an input, a destination or certificates that cannot be used. Items never raise.
 
-use haul_command::embedded::{Exit, Problem};
+use haul_command::embedded::{Exit, Problem, with_keywords};
 use haulage::{Error, ErrorKind};
 use pyo3::exceptions::PyException;
 use pyo3::{PyErr, create_exception};
@@ -38,7 +38,7 @@ create_exception!(
 
 /// Returns the exception for a failure that ends a run, or keeps it from starting.
 pub(crate) fn raised(error: &Error) -> PyErr {
-    let message = error.to_string();
+    let message = with_keywords(&error.to_string());
     match error.kind() {
         ErrorKind::Disk | ErrorKind::Exists | ErrorKind::Name => DestinationError::new_err(message),
         ErrorKind::Tls => TlsError::new_err(message),
@@ -50,7 +50,7 @@ pub(crate) fn raised(error: &Error) -> PyErr {
 /// Returns the exception for a run that could not be opened.
 pub(crate) fn unopened(error: &Error) -> PyErr {
     match error.busy_with() {
-        Some(_) => Busy::new_err(error.to_string()),
+        Some(_) => Busy::new_err(with_keywords(&error.to_string())),
         None => raised(error),
     }
 }

@@ -11,6 +11,7 @@ mod failure;
 mod feed;
 mod of_process;
 mod outcome;
+mod pickle;
 mod row;
 mod run;
 mod wake_up;
@@ -26,11 +27,11 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 #[pymodule]
 mod _haulage {
     #[pymodule_export]
-    use crate::engine::{Engine, bytes_of, host_of, option_names};
+    use crate::engine::{Engine, bytes_of, host_of, option_names, with_keywords};
     #[pymodule_export]
     use crate::errors::{Busy, DestinationError, HaulageError, InputError, TlsError};
     #[pymodule_export]
-    use crate::outcome::{ItemError, Outcome, columns};
+    use crate::outcome::{ItemError, Outcome, columns, restored_error, restored_outcome};
     #[pymodule_export]
     use crate::run::{RowFeed, RunHandle};
 

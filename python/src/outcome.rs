@@ -6,10 +6,15 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use haul_command::embedded;
-use haulage::{Checksum, Status};
+use haulage::{Checksum, Error, Status};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyString};
+
+use crate::pickle::{self, State};
+
+/// The module where `pickle` finds functions.
+const MODULE: &str = "haulage._haulage";
 
 /// Why an item failed.
 #[pyclass(frozen, module = "haulage", get_all)]
@@ -29,6 +34,31 @@ impl ItemError {
 
     fn __str__(&self) -> &str {
         &self.message
+    }
+
+    fn __reduce__<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<(Bound<'py, PyAny>, (&'static str, &str))> {
+        Ok((
+            py.import(MODULE)?.getattr("restored_error")?,
+            (self.kind, &self.message),
+        ))
+    }
+}
+
+/// Makes what `pickle` has kept of an `ItemError`.
+#[pyfunction]
+pub(crate) fn restored_error(kind: &str, message: String) -> PyResult<ItemError> {
+    Ok((&pickle::error(kind, message)?).into())
+}
+
+impl From<&Error> for ItemError {
+    fn from(error: &Error) -> Self {
+        Self {
+            kind: error.kind().name(),
+            message: error.to_string(),
+        }
     }
 }
 
@@ -125,11 +155,7 @@ impl Outcome {
 
     #[getter]
     fn error(&self) -> Option<ItemError> {
-        let error = self.outcome.error()?;
-        Some(ItemError {
-            kind: error.kind().name(),
-            message: error.to_string(),
-        })
+        self.outcome.error().map(ItemError::from)
     }
 
     #[getter]
@@ -216,6 +242,25 @@ impl Outcome {
         Ok(fields)
     }
 
+    /// What `pickle` keeps: all of it, with its content.
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (State,))> {
+        let folder = self
+            .folder
+            .as_deref()
+            .map(|folder| folder.as_os_str().to_owned());
+        let state = State::of(py, &self.outcome, folder);
+        Ok((py.import(MODULE)?.getattr("restored_outcome")?, (state,)))
+    }
+
+    /// It cannot change, so a copy would be of no use.
+    fn __copy__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
+        slf
+    }
+
+    fn __deepcopy__<'py>(slf: Bound<'py, Self>, _memo: &Bound<'py, PyAny>) -> Bound<'py, Self> {
+        slf
+    }
+
     fn __repr__(&self) -> String {
         let outcome = &self.outcome;
         let (status, url) = (outcome.status.name(), &outcome.url);
@@ -227,6 +272,16 @@ impl Outcome {
             (None, None) => format!("<Outcome {status} {url}: {} bytes>", outcome.bytes),
         }
     }
+}
+
+/// Makes what `pickle` has kept of an `Outcome`.
+#[pyfunction]
+pub(crate) fn restored_outcome(py: Python<'_>, state: State) -> PyResult<Outcome> {
+    let (outcome, folder) = state.restored(py)?;
+    Ok(Outcome::new(
+        outcome,
+        folder.map(|folder| Arc::new(folder.into())),
+    ))
 }
 
 static DONE: PyOnceLock<Py<PyString>> = PyOnceLock::new();

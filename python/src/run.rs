@@ -1,387 +1,41 @@
 //! The handle of a run: takes a source, and gives what happens in groups.
 
-use std::mem;
+mod inner;
+mod received;
+mod row_feed;
+
 use std::num::NonZeroU64;
 use std::path::PathBuf;
-use std::pin::pin;
-use std::sync::mpsc::Receiver;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Poll};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use haul_command::embedded::{self, CookieFile, Log};
-use haulage::{Error, Event, Events, Row, Status};
+use haul_command::embedded::{self, CookieFile};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 use pyo3::{PyTraverseError, PyVisit};
 
+use self::inner::{AT_ONCE, Engaged, Inner, REST, SIGNALS};
+pub(crate) use self::received::Wants;
+use self::row_feed::Feeding;
+pub(crate) use self::row_feed::RowFeed;
 use crate::engine::Given;
 use crate::errors;
-use crate::event;
-use crate::failure::Failure;
-use crate::feed::{Fed, Feed, Room};
+use crate::feed::Fed;
 use crate::of_process::OfProcess;
-use crate::outcome::Outcome;
-use crate::row;
-use crate::wake_up::{WakeUp, Woken};
-
-/// After so many groups, each is followed by a rest, in which the next one grows: waking up costs
-/// more than receiving. The first ones, and so all of a run of a few files, come without delay.
-const AT_ONCE: usize = 32;
-const REST: Duration = Duration::from_millis(10);
-/// How often a thread that waits looks whether a signal has come that another thread has received.
-const SIGNALS: Duration = Duration::from_millis(100);
 
 /// A run under way. Dropping it stops the run.
 #[pyclass(frozen, module = "haulage._haulage")]
 pub(crate) struct RunHandle(OfProcess<Arc<Inner>>);
 
-/// The end of a run into which rows are put. It does not keep the run alive: a source may take
-/// forever for its next row.
-#[pyclass(frozen, module = "haulage._haulage")]
-pub(crate) struct RowFeed(OfProcess<Feeding>);
-
-struct Feeding {
-    feed: Arc<Feed>,
-    run: Weak<Inner>,
-}
-
-/// No lock in it is held while Python code runs, or while its holder waits for the GIL: the code,
-/// a signal handler or a finalizer, may call this run.
-struct Inner {
-    run: Mutex<Engaged>,
-    received: Mutex<Received>,
-    wake_up: Arc<WakeUp>,
-    failure: Failure,
-    feed: Arc<Feed>,
-    folder: Option<Arc<PathBuf>>,
-    wants: Wants,
-}
-
-/// The engine's handle of a run, which keeps the engine alive.
-enum Engaged {
-    Open(haulage::Run),
-    /// The run is over. What it had received and read is known still.
-    Over {
-        received_bytes: u64,
-        rows: Option<u64>,
-    },
-}
-
-/// What Python is given.
-enum Item {
-    Outcome(Box<haulage::Outcome>),
-    /// An event, as the text of a JSON object.
-    Event(String),
-    /// The lines of a log, with their level.
-    Lines(u8, String),
-}
-
-/// What is wanted beside outcomes.
-#[derive(Clone, Copy)]
-pub(crate) struct Wants {
-    /// Events, each as the text of a JSON object.
-    pub(crate) events: bool,
-    /// Lines for a log, each as its level and its text.
-    pub(crate) log: bool,
-}
-
-struct Received {
-    /// `None` when all have been taken: they keep what the engine did for the run alive.
-    events: Option<Events>,
-    /// Events that have been taken, and that Python has not been given.
-    batch: Vec<Event>,
-    batches: usize,
-    is_over: bool,
-    counts: Counts,
-    log: Log,
-    /// A list in a file tells of it here if it breaks off.
-    list: Option<Receiver<Error>>,
-    /// What the run could not go on with.
-    broken: Option<Error>,
-    cookies: Option<CookieFile>,
-}
-
-/// How many items have ended in which way, as far as they were received.
-#[derive(Clone, Copy, Default)]
-struct Counts {
-    done: u64,
-    skipped: u64,
-    unchanged: u64,
-    failed: u64,
-    bytes: u64,
-}
-
-impl Counts {
-    fn add(&mut self, outcome: &haulage::Outcome) {
-        match outcome.status {
-            Status::Done => self.done += 1,
-            Status::Skipped => self.skipped += 1,
-            Status::Unchanged => self.unchanged += 1,
-            Status::Failed(_) => self.failed += 1,
-            _ => {}
-        }
-        self.bytes += outcome.bytes;
-    }
-}
-
 impl RunHandle {
     pub(crate) fn new(
-        mut run: haulage::Run,
+        run: haulage::Run,
         folder: Option<PathBuf>,
         cookies: Option<CookieFile>,
         wants: Wants,
     ) -> PyResult<Self> {
-        let events = run.events();
-        let wake_up = WakeUp::new()?;
-        Ok(Self(OfProcess::new(Arc::new(Inner {
-            received: Mutex::new(Received {
-                events: Some(events),
-                batch: Vec::new(),
-                batches: 0,
-                is_over: false,
-                counts: Counts::default(),
-                log: Log::default(),
-                list: None,
-                broken: None,
-                cookies,
-            }),
-            run: Mutex::new(Engaged::Open(run)),
-            failure: Failure::new(Arc::clone(&wake_up)),
-            wake_up,
-            feed: Arc::new(Feed::new(WakeUp::new()?)),
-            folder: folder.map(Arc::new),
-            wants,
-        }))))
-    }
-}
-
-impl Inner {
-    fn run(&self) -> MutexGuard<'_, Engaged> {
-        self.run.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Calls the engine's handle, unless the run is over. Without the GIL: a thread that reads a
-    /// source may hold one of the engine's locks, and wait for the GIL.
-    fn steer(&self, py: Python<'_>, call: impl FnOnce(&haulage::Run) + Send) {
-        py.detach(|| {
-            if let Engaged::Open(run) = &*self.run() {
-                call(run);
-            }
-        });
-    }
-
-    fn received(&self) -> MutexGuard<'_, Received> {
-        self.received.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Feeds the only source of the run.
-    fn feed_all<S>(&self, py: Python<'_>, rows: S)
-    where
-        S: Iterator<Item = Row> + Send + 'static,
-    {
-        self.steer(py, |run| {
-            run.feed(rows);
-            run.close();
-        });
-    }
-
-    /// Takes what has happened: `None` when the run is over; nothing when nothing has happened, and
-    /// then the descriptor says when something has.
-    fn take<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
-        let collected = py.detach(|| self.collect());
-        if !matches!(collected, Ok(Some(_)))
-            && let Some(error) = self.failure.take(py)
-        {
-            return Err(error);
-        }
-        let Some(items) = collected? else {
-            return Ok(None);
-        };
-        let list = PyList::empty(py);
-        for item in items {
-            match item {
-                Item::Outcome(outcome) => {
-                    let outcome = Outcome::new(*outcome, self.folder.clone());
-                    list.append(outcome.into_pyobject(py)?)?;
-                }
-                Item::Event(json) => list.append(json)?,
-                Item::Lines(level, lines) => list.append((level, lines))?,
-            }
-        }
-        Ok(Some(list))
-    }
-
-    /// Does what [`take`](Self::take) does, without the GIL.
-    fn collect(&self) -> PyResult<Option<Vec<Item>>> {
-        let mut received = self.received();
-        let received = &mut *received;
-        if received.is_over {
-            return Ok(None);
-        }
-        let mut items = Vec::new();
-        // Most events are none of Python's business.
-        while items.is_empty() {
-            match self.poll(received) {
-                Poll::Ready(0) if received.batch.is_empty() => {
-                    received.is_over = true;
-                    return self.end(received).map(|()| None);
-                }
-                Poll::Pending if received.batch.is_empty() => break,
-                _ => {}
-            }
-            let mut batch = mem::take(&mut received.batch);
-            for event in batch.drain(..) {
-                self.give(event, received, &mut items);
-            }
-            received.batch = batch;
-        }
-        if !items.is_empty() {
-            received.batches += 1;
-        }
-        Ok(Some(items))
-    }
-
-    /// Adds what has happened to the batch, and returns how much that was: 0 when the run is over.
-    fn poll(&self, received: &mut Received) -> Poll<usize> {
-        self.wake_up.clear();
-        let Some(events) = &mut received.events else {
-            return Poll::Ready(0);
-        };
-        let waker = self.wake_up.waker();
-        let next = pin!(events.next_many(&mut received.batch));
-        next.poll(&mut Context::from_waker(&waker))
-    }
-
-    /// Adds all that has happened to the batch. Returns whether the run is over; then it lets go of
-    /// the engine.
-    fn drain(&self) -> bool {
-        let mut received = self.received();
-        loop {
-            match self.poll(&mut received) {
-                Poll::Ready(0) => break,
-                Poll::Ready(_) => {}
-                Poll::Pending => return false,
-            }
-        }
-        received.events = None;
-        self.let_go();
-        true
-    }
-
-    /// Adds to `items` what Python is told of an event.
-    fn give(&self, event: Event, received: &mut Received, items: &mut Vec<Item>) {
-        if self.wants.log
-            && let Some((level, lines)) = event::lines(&mut received.log, &event)
-        {
-            items.push(Item::Lines(level, lines));
-        }
-        if self.wants.events
-            && let Some(json) = embedded::event_json(&event)
-        {
-            items.push(Item::Event(json));
-        }
-        match event {
-            Event::Ended(outcome) => {
-                received.counts.add(&outcome);
-                items.push(Item::Outcome(outcome));
-            }
-            Event::InputFailed(error) | Event::Stopped(error) => {
-                received.broken.get_or_insert(error);
-            }
-            _ => {}
-        }
-    }
-
-    /// Does what is left to do when the run is over. An error is what has ended it.
-    fn end(&self, received: &mut Received) -> PyResult<()> {
-        self.feed.close();
-        received.events = None;
-        self.let_go();
-        // Others may wait for the end.
-        self.wake_up.set();
-        let saved = received.cookies.take().map(|cookies| cookies.save());
-        let list = received.list.as_ref();
-        let broken = list.and_then(|list| list.try_recv().ok());
-        if let Some(error) = received.broken.take().or(broken) {
-            return Err(errors::raised(&error));
-        }
-        if let Some(Err(problem)) = saved {
-            return Err(errors::of_problem(&problem));
-        }
-        Ok(())
-    }
-
-    /// Lets go of the engine, so that it can end before Python lets go of the run.
-    fn let_go(&self) {
-        let mut engaged = self.run();
-        if let Engaged::Open(run) = &*engaged {
-            let over = Engaged::Over {
-                received_bytes: run.received_bytes(),
-                rows: run.input_rows(),
-            };
-            let open = mem::replace(&mut *engaged, over);
-            drop(engaged);
-            drop(open);
-        }
-    }
-
-    /// Waits until something has happened, or this time is over. Returns early after a signal.
-    fn wait(&self, py: Python<'_>, most: Duration) -> PyResult<()> {
-        if py.detach(|| self.wake_up.wait(most)) == Woken::BySignal || most >= SIGNALS {
-            py.check_signals()?;
-        }
-        Ok(())
-    }
-
-    /// Waits until the run is over, or this time is. Returns whether it is over: then all that has
-    /// happened is in the batch.
-    fn wait_until_over(&self, py: Python<'_>, until: Instant) -> PyResult<bool> {
-        while !py.detach(|| self.drain()) {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Ok(false);
-            }
-            self.wait(py, left.min(SIGNALS))?;
-        }
-        Ok(true)
-    }
-
-    /// Lets a group grow, unless the run ends meanwhile.
-    fn rest(&self, py: Python<'_>) -> PyResult<()> {
-        if py.detach(|| self.rest_until_signal()) == Woken::BySignal {
-            py.check_signals()?;
-        }
-        Ok(())
-    }
-
-    fn rest_until_signal(&self) -> Woken {
-        let received = self.received();
-        let Some(events) = &received.events else {
-            return Woken::Ready;
-        };
-        let until = Instant::now() + REST;
-        let waker = self.wake_up.waker();
-        let mut context = Context::from_waker(&waker);
-        let mut over = pin!(events.over());
-        while received.batches > AT_ONCE && over.as_mut().poll(&mut context).is_pending() {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            if self.wake_up.wait(left) == Woken::BySignal {
-                return Woken::BySignal;
-            }
-            self.wake_up.clear();
-        }
-        Woken::Ready
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        // The engine's reader may wait for a row, and would keep its threads from ending.
-        self.feed.close();
+        let inner = Inner::new(run, folder, cookies, wants)?;
+        Ok(Self(OfProcess::new(inner)))
     }
 }
 
@@ -468,6 +122,14 @@ impl RunHandle {
         ))
     }
 
+    /// Returns whether the run was stopped before all of its items had ended. `length` is the
+    /// number of its rows if that is known.
+    #[pyo3(signature = (length))]
+    fn is_stopped(&self, py: Python<'_>, length: Option<u64>) -> PyResult<bool> {
+        let inner = self.0.get()?;
+        Ok(py.detach(|| inner.is_stopped(length)))
+    }
+
     /// Returns whether it gives more than outcomes.
     #[getter]
     fn has_more_than_outcomes(&self) -> PyResult<bool> {
@@ -491,9 +153,7 @@ impl RunHandle {
     }
 
     fn cancel(&self, py: Python<'_>) -> PyResult<()> {
-        let inner = self.0.get()?;
-        inner.feed.close();
-        inner.steer(py, haulage::Run::cancel);
+        self.0.get()?.cancel(py);
         Ok(())
     }
 
@@ -559,51 +219,5 @@ impl RunHandle {
         if let Some(inner) = self.0.get_unless_forked() {
             inner.failure.clear();
         }
-    }
-}
-
-#[pymethods]
-impl RowFeed {
-    /// Adds a row. Returns whether there is room for more.
-    fn add(&self, item: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let row = row::read(item);
-        Ok(self.0.get()?.feed.add(row) == Room::Left)
-    }
-
-    /// Waits until there is room again. Returns whether more rows are wanted.
-    fn wait_for_room(&self, py: Python<'_>) -> PyResult<bool> {
-        let feed = &self.0.get()?.feed;
-        Ok(py.detach(|| feed.wait_for_room()))
-    }
-
-    /// Returns whether no more rows are wanted.
-    #[getter]
-    fn is_closed(&self) -> PyResult<bool> {
-        Ok(self.0.get()?.feed.is_closed())
-    }
-
-    /// Returns the descriptor that becomes readable when there is room again.
-    fn fileno(&self) -> PyResult<i32> {
-        Ok(self.0.get()?.feed.descriptor())
-    }
-
-    /// Says that no more rows are added.
-    fn close(&self) -> PyResult<()> {
-        self.0.get()?.feed.close();
-        Ok(())
-    }
-
-    /// Stops the run, and lets its receiver raise this.
-    fn fail(&self, py: Python<'_>, error: Bound<'_, PyAny>) -> PyResult<()> {
-        let feeding = self.0.get()?;
-        let Some(inner) = feeding.run.upgrade() else {
-            return Ok(());
-        };
-        inner.failure.set(error.unbind());
-        feeding.feed.close();
-        inner.steer(py, haulage::Run::cancel);
-        // It may be the last one.
-        py.detach(|| drop(inner));
-        Ok(())
     }
 }

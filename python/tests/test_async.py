@@ -173,7 +173,8 @@ def test_cancelled_task_stops_the_run(gates):
         with pytest.raises(asyncio.CancelledError):
             await task
         assert (run.stats.done, run.stats.failed, run.stats.in_flight) == (1, 3, 0)
-        assert [outcome async for outcome in run] == []
+        with pytest.raises(haulage.HaulageError, match="stopped by CancelledError"):
+            [outcome async for outcome in run]
 
     asyncio.run(main())
 
@@ -183,7 +184,74 @@ def test_timeout_stops_the_run(gates):
         run = haulage.download(held(gates, 1))
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(run, 0.2)
-        assert (run.stats.failed, run.stats.in_flight) == (1, 0)
+        assert (run.stats.failed, run.stats.in_flight, run.stats.stopped) == (1, 0, True)
+        with pytest.raises(haulage.HaulageError, match="call download again"):
+            await run
+
+    asyncio.run(main())
+
+
+def test_timeout_of_one_outcome_is_not_taken_for_the_end(gates):
+    async def main():
+        run = haulage.download([gates.url("/a"), *held(gates, 1)])
+        outcomes = aiter(run)
+        assert (await anext(outcomes)).row == 0
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(anext(outcomes), 0.2)
+        for receive in (outcomes, run):
+            with pytest.raises(haulage.HaulageError, match="stopped by CancelledError"):
+                await anext(receive)
+        with pytest.raises(haulage.HaulageError):
+            run.wait()
+
+    asyncio.run(main())
+
+
+def test_other_tasks_are_told_of_an_interruption(gates):
+    async def main():
+        run = haulage.download(held(gates, 1))
+
+        async def receive():
+            return [outcome async for outcome in run]
+
+        tasks = [asyncio.create_task(receive()) for _ in range(2)]
+        await until(gates, "/held/0")
+        tasks[0].cancel()
+        with pytest.raises(haulage.HaulageError, match="stopped by CancelledError"):
+            await asyncio.wait_for(tasks[1], 30)
+
+    asyncio.run(main())
+
+
+def test_anext_gives_one_outcome_after_another(origin):
+    async def main():
+        run = haulage.download(origin.urls(3))
+        rows = [(await anext(run)).row]
+        async for outcome in run:
+            rows.append(outcome.row)
+            break
+        rows.append((await anext(run)).row)
+        assert sorted(rows) == [0, 1, 2]
+        for _ in range(2):
+            with pytest.raises(StopAsyncIteration):
+                await anext(run)
+        assert await anext(run, None) is None
+        assert not (await run).stopped
+
+    asyncio.run(main())
+
+
+def test_engine_is_for_async_with(gates):
+    async def main():
+        async with haulage.Engine(per_host=2) as engine:
+            run = haulage.download([gates.url("/a"), *held(gates, 1)], engine=engine)
+            assert (await anext(run)).row == 0
+            await until(gates, "/held/0")
+        # It has stopped its runs.
+        assert [outcome.error.kind async for outcome in run] == ["cancelled"]
+        with pytest.raises(RuntimeError, match="closed"):
+            haulage.download(gates.url("/a"), engine=engine)
+        await engine.aclose()
 
     asyncio.run(main())
 

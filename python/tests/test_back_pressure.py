@@ -193,7 +193,8 @@ def test_exception_of_a_source_comes_after_its_outcomes(gates):
     assert seen == [(0, "done", None), (1, "failed", "cancelled")]
     # Its traceback leads to the line.
     assert any(entry.name == "source" for entry in caught.traceback)
-    assert list(run) == []
+    with pytest.raises(haulage.HaulageError, match="stopped by Trouble"):
+        list(run)
     assert (run.stats.done, run.stats.failed, run.stats.in_flight) == (1, 1, 0)
 
 
@@ -216,7 +217,8 @@ def test_exception_of_an_async_source_comes_after_its_outcomes(gates):
                     await asyncio.to_thread(gates.wait_for, "/held/b")
                     raises.set()
         assert seen == [(0, "done"), (1, "failed")]
-        assert [outcome async for outcome in run] == []
+        with pytest.raises(haulage.HaulageError, match="stopped by Trouble"):
+            [outcome async for outcome in run]
 
     asyncio.run(main())
 

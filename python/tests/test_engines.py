@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import os
+import pickle
 import threading
 import time
 
@@ -203,3 +205,24 @@ def test_rate_of_an_engine_is_shared(origin):
         runs = [haulage.download(origin.url("/bytes/512K"), engine=engine) for _ in range(3)]
         assert all(run.wait().done == 1 for run in runs)
     assert time.monotonic() - started > 0.3
+
+
+@pytest.mark.parametrize("threads", [0, -1, 257, 100_000, 10**30])
+def test_number_of_threads_has_bounds(threads):
+    with pytest.raises(haulage.InputError, match="threads must be 1 to 256"):
+        haulage.Engine(threads=threads)
+
+
+def test_number_of_threads_is_a_number():
+    with pytest.raises(TypeError):
+        haulage.Engine(threads="4")
+
+
+@pytest.mark.parametrize("use", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_engine_and_run_belong_to_their_process(origin, use):
+    with haulage.Engine() as engine:
+        with pytest.raises(TypeError, match="an Engine belongs to its process"):
+            use(engine)
+    with haulage.download(origin.urls(1)) as run:
+        with pytest.raises(TypeError, match="a Run belongs to its process"):
+            use(run)

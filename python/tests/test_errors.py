@@ -135,6 +135,59 @@ def test_errors_are_exceptions_of_one_family():
         assert (type(copy), str(copy)) == (error, "x")
 
 
+@pytest.mark.parametrize(
+    ("query", "options", "named"),
+    [
+        ("", {"max_size": 10}, "(max_size)"),
+        ("stall", {"timeout": 0.2}, "(timeout)"),
+        ("stall", {"max_time": 0.2}, "(max_time)"),
+        ("redirect=/bytes/1", {"max_redirects": 0}, "(max_redirects)"),
+        ("status=429", {}, "with per_host"),
+        ("status=401&header=WWW-Authenticate:%20Basic%20realm=x", {}, "user USER or netrc"),
+        ("status=403", {}, "(user, netrc) or cookies (load_cookies)"),
+        ("", {"public_only": True}, "refused by public_only"),
+        ("", {"https_only": True}, "(https_only)"),
+        ("", {"http2_prior_knowledge": True}, "try http1_1"),
+    ],
+)
+def test_messages_name_options_as_python_does(own_origin, query, options, named, caplog):
+    events = []
+    url = own_origin.url(f"/bytes/1K?{query}")
+    with caplog.at_level("DEBUG", "haulage"):
+        (outcome,) = haulage.download([url], retries=0, progress=events.append, **options)
+    said = [
+        outcome.error.message,
+        outcome.as_dict()["error"]["message"],
+        repr(outcome),
+        events[-1]["error"]["message"],
+        caplog.text,
+    ]
+    for text in said:
+        assert named in text
+        assert "--" not in text.replace("-----", "") and " -u" not in text
+
+
+def test_messages_name_the_destination_as_python_does(own_origin, tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(haulage.DestinationError, match="choose another with dest$"):
+        haulage.download(own_origin.urls(1), tmp_path / "file").wait()
+
+
+def test_table_names_options_as_python_does(own_origin, tmp_path):
+    pytest.importorskip("pyarrow")
+    table = {"url": [own_origin.url("/bytes/1K")]}
+    result = haulage.download_table(table, content=True, max_size=10)
+    assert result["error_message"].to_pylist() == ["the file has more than 10 bytes (max_size)"]
+
+
+def test_words_of_servers_and_urls_are_left_alone(own_origin):
+    words = own_origin.url("/bytes/1?header=Content-Encoding:%20--max-size")
+    (outcome,) = haulage.download([words], retries=0, compressed=True)
+    assert "--max-size" in outcome.error.message
+    (outcome,) = haulage.download(["--max-size -x"])
+    assert '"--max-size -x"' in outcome.error.message and outcome.url == "--max-size -x"
+
+
 def test_too_many_errors_end_the_run(own_origin):
     urls = [own_origin.url(f"/bytes/1?status=404&seed={n}") for n in range(300)]
     run = haulage.download(urls, max_errors=3, jobs=1)

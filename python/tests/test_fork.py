@@ -12,6 +12,11 @@ FORK = """
     run = haulage.download([fast, held])
     outcomes = iter(run)
     assert next(outcomes).ok
+    # Outcomes that have been received, and not taken.
+    other = haulage.download([fast, "nonsense"])
+    assert other._receive()
+    while len(other._ready) < 2:
+        assert other._receive()
     engine = haulage.Engine()
 
     def in_child():
@@ -19,6 +24,10 @@ FORK = """
         for use in (
             lambda: run.stats,
             lambda: next(iter(run)),
+            lambda: next(outcomes),
+            lambda: next(other),
+            lambda: next(other),
+            lambda: other.wait(),
             lambda: run.pause(),
             lambda: haulage.download([fast], engine=engine),
         ):
@@ -47,6 +56,7 @@ FORK = """
     print("parent", flush=True)
     assert sys.stdin.readline()
     assert next(outcomes).ok
+    assert len(list(other)) == 2
     assert haulage.download([fast]).wait().done == 1
 """
 

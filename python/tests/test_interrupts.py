@@ -117,7 +117,14 @@ def test_interrupt_comes_within_a_second(start_script, gates):
             run.wait()
         except KeyboardInterrupt:
             print(time.time())
-        assert list(run) == []
+        for use in (lambda: list(run), lambda: next(run), run.wait):
+            try:
+                use()
+            except haulage.HaulageError as error:
+                assert "stopped by KeyboardInterrupt" in str(error), error
+            else:
+                raise AssertionError("it gave nothing")
+        assert run.stats.stopped
         """,
         gates.url("/held/a"),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import sys
 
@@ -83,7 +84,21 @@ def test_exception_of_the_function_stops_the_run(gates):
     with pytest.raises(Trouble):
         run.wait()
     assert run.stats.in_flight == 0
-    assert list(run) == []
+    with pytest.raises(haulage.HaulageError, match="stopped by Trouble"):
+        list(run)
+
+
+def test_async_function_is_refused(origin):
+    async def show(event):
+        pass
+
+    class Show:
+        async def __call__(self, event):
+            pass
+
+    for progress in (show, Show(), Show().__call__, functools.partial(show)):
+        with pytest.raises(TypeError, match="async function"):
+            haulage.download(origin.urls(1), progress=progress)
 
 
 def test_exception_of_the_function_stops_the_run_in_a_loop(gates):

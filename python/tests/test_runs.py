@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import gzip
 import hashlib
 import signal
 import threading
@@ -89,6 +90,21 @@ def test_run_goes_on_after_a_break(origin):
     rest = list(run)
     assert sorted(outcome.row for outcome in [first, *rest]) == list(range(10))
     assert list(run) == [] and list(iter(run)) == []
+
+
+def test_next_gives_one_outcome_after_another(origin):
+    run = haulage.download(origin.urls(4))
+    rows = [next(run).row]
+    for outcome in run:
+        rows.append(outcome.row)
+        break
+    rows.append(next(iter(run)).row)
+    rows.append(next(run).row)
+    assert sorted(rows) == [0, 1, 2, 3]
+    for _ in range(2):
+        with pytest.raises(StopIteration):
+            next(run)
+    assert next(run, None) is None and list(run) == []
 
 
 def test_iterators_share_what_comes(origin):
@@ -263,6 +279,71 @@ def test_run_that_waits_for_a_folder_can_be_stopped(gates, tmp_path):
         thread.join(30)
         assert not thread.is_alive()
         assert done == [] and gates.requests["/held/a"] <= 1
+
+
+# What a summary says of a run that was stopped
+
+
+def test_run_that_ends_by_itself_was_not_stopped(origin):
+    rows = [*origin.urls(2), origin.url("/bytes/1?status=404")]
+    run = haulage.download(rows)
+    assert not run.stats.stopped
+    summary = run.wait()
+    assert (summary.done, summary.failed, summary.stopped) == (2, 1, False)
+    run.close()
+    run.cancel()
+    assert run.wait() == summary and "over" in repr(run)
+    assert not haulage.download([]).wait().stopped
+
+
+@pytest.mark.parametrize("how", ["cancel", "close"])
+def test_run_that_is_stopped_says_so(gates, how):
+    run = haulage.download([gates.url("/a"), *held(gates, 2)], jobs=2)
+    assert next(run).row == 0
+    getattr(run, how)()
+    summary = run.wait()
+    assert summary.stopped and summary.done == 1 and run.stats.stopped
+    assert "stopped" in repr(run)
+
+
+def test_stopping_after_the_last_row_changes_nothing(origin):
+    """As at the end of `with`, where all outcomes have been taken one by one."""
+    with haulage.download(origin.urls(3)) as run:
+        for _ in range(3):
+            next(run)
+    assert not run.stats.stopped
+
+
+@pytest.mark.parametrize("options", [{"fail_early": True}, {"max_errors": 2}])
+def test_run_with_too_many_errors_was_stopped(origin, options):
+    urls = [origin.url(f"/bytes/1?status=404&seed={seed}") for seed in range(300)]
+    summary = haulage.download(urls, jobs=1, **options).wait()
+    assert summary.stopped and summary.failed < 300
+    assert not haulage.download(urls[:1], fail_early=True).wait().stopped
+
+
+def test_run_whose_source_raised_was_stopped(origin):
+    def source():
+        yield origin.url("/bytes/1")
+        raise ValueError("x")
+
+    run = haulage.download(source())
+    with pytest.raises(ValueError):
+        run.wait()
+    assert run.stats.stopped
+    with pytest.raises(haulage.HaulageError, match="stopped by ValueError"):
+        next(run)
+
+
+def test_run_whose_list_broke_off_says_so_again(origin, tmp_path):
+    path = tmp_path / "list.gz"
+    path.write_bytes(gzip.compress("\n".join(origin.urls(9)).encode())[:-6])
+    run = haulage.download(path)
+    with pytest.raises(haulage.InputError, match="list.gz"):
+        run.wait()
+    assert run.stats.stopped
+    with pytest.raises(haulage.HaulageError, match="stopped by InputError .*list.gz"):
+        run.wait()
 
 
 # Steering

@@ -194,6 +194,14 @@ pub fn option_names() -> Vec<OptionName> {
     names.collect()
 }
 
+/// Returns a message with the names of options as identifiers: `--per-host` and `-x` become
+/// `per_host` and `proxy`, and `--dir` becomes `dest`. URLs, paths and what is in double quotes
+/// stay as they are.
+#[must_use]
+pub fn with_keywords(message: &str) -> String {
+    call::with_keywords(message)
+}
+
 /// Returns a problem with the names of options as identifiers.
 fn in_keywords(problem: Problem) -> Problem {
     Problem {

@@ -11,6 +11,7 @@ mod command_line;
 mod completions;
 mod config;
 mod cookies;
+#[cfg_attr(not(feature = "program"), path = "no_demo.rs")]
 mod demo;
 pub mod embedded;
 mod exit;

@@ -72,7 +72,8 @@ impl ErrorKind {
     ];
 
     /// Returns the kind of this name; `None` if there is none.
-    pub(crate) fn named(name: &str) -> Option<Self> {
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
@@ -169,6 +170,14 @@ impl Error {
             held_by: None,
             source: None,
         }))
+    }
+
+    /// Changes the wording of the message: a program that embeds the engine may name its options
+    /// in another way.
+    #[must_use]
+    pub fn reworded(mut self, reword: impl FnOnce(&str) -> String) -> Self {
+        self.0.message = reword(&self.0.message).into_boxed_str();
+        self
     }
 
     /// Adds what caused the failure, for those who want the whole chain.

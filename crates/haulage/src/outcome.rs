@@ -87,6 +87,60 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Creates an outcome of which no more is known than this: for a program that has received it
+    /// from elsewhere, such as another process. Nothing has been counted yet.
+    #[must_use]
+    pub fn new(row: u64, url: impl Into<Arc<str>>, status: Status) -> Self {
+        Self {
+            status,
+            has_counts: false,
+            ..Self::of_row(row, url.into(), SystemTime::UNIX_EPOCH)
+        }
+    }
+
+    /// Returns the outcome of a row of which nothing else is known.
+    pub(crate) fn of_row(row: u64, label: Arc<str>, started: SystemTime) -> Self {
+        Self {
+            row,
+            location: None,
+            url: Arc::clone(&label),
+            final_url: None,
+            label,
+            status: Status::Skipped,
+            path: None,
+            renamed: None,
+            bytes: 0,
+            content: None,
+            http_status: None,
+            attempts: 0,
+            started,
+            duration: Duration::ZERO,
+            etag: None,
+            last_modified: None,
+            content_type: None,
+            verified: Verified::Nothing,
+            hashes: Vec::new(),
+            segments: 0,
+            resumed: 0,
+            fetched: 0,
+            from_earlier_runs: 0,
+            kept: 0,
+            restart_reason: None,
+            carried: Vec::new(),
+            request_key: None,
+            reservation: None,
+            has_counts: true,
+        }
+    }
+
+    /// Sets [`segments`](Self::segments) and [`resumed`](Self::resumed), which are known then.
+    #[must_use]
+    pub fn counted(mut self, segments: u32, resumed: u64) -> Self {
+        (self.segments, self.resumed) = (segments, resumed);
+        self.has_counts = true;
+        self
+    }
+
     /// Returns the fields that follow the URL in a text list that asks for the same, separated by
     /// TABs: mirrors, the name, checksums, the label, but nothing secret. Known for recorded
     /// outcomes ([`results`](crate::results)); `None` where there are no such fields, or where they
@@ -193,7 +247,8 @@ pub enum Verified {
 
 impl Verified {
     /// Returns the variant of this name; `None` if there is none.
-    pub(crate) fn named(name: &str) -> Option<Self> {
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
         [Self::Checksum, Self::Digest, Self::Length, Self::Nothing]
             .into_iter()
             .find(|verified| verified.name() == name)

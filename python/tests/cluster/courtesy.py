@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import pytest
 from scripted import Server, body
+
+from haulage import InputError
 
 QUICK = os.environ.get("HAULAGE_QUICK") == "1"
 
@@ -57,6 +63,47 @@ def assert_files(folder: Path, rows: list[tuple[str, str]]) -> None:
         assert (folder / path).read_bytes() == body(*split(url)), url
     found = [path for path in folder.rglob("*.bin") if ".haul" not in path.parts]
     assert len(found) == len({path for _, path in rows})
+
+
+def courteous(server: Server) -> dict[str, Any]:
+    """Returns the options by which hosts get no more than they should."""
+    return {"per_host": PER_HOST, "delay": DELAY, "resolve": server.resolve}
+
+
+def killed_halfway(
+    server: Server, rows: int, job: Callable[[], Any], kill: Callable[[Server], None]
+) -> Any:
+    """Runs a job, and kills something when half of the requests have come."""
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(job)
+        server.wait_for(rows // 2, 240)
+        kill(server)
+        return running.result()
+
+
+def assert_every_row_once(
+    server: Server, folder: Path, wanted: list[tuple[int, str]], got: Sequence[Any]
+) -> None:
+    """Checks the results of a job whose half was lost: rows with an ``id``."""
+    assert sorted((row["id"], row["url"]) for row in got) == wanted
+    states = Counter(row["status"] for row in got)
+    assert states["done"] + states["skipped"] == len(wanted), states
+    assert_courteous(server)
+    assert_files(folder, [(row["url"], row["path"]) for row in got])
+    # Something had to be done again, or nothing was killed.
+    assert server.requests > len(wanted)
+
+
+def assert_refuses_unusable_arguments(download: Callable[..., Any], table: Any) -> None:
+    """Checks what is said before anything runs. The table has a column ``url``."""
+    with pytest.raises(InputError, match="there is no column 'URL'"):
+        download(table, "URL", content=True)
+    with pytest.raises(InputError, match="either dest"):
+        download(table)
+    with pytest.raises(InputError, match="all machines share"):
+        download(table, dest="s3://bucket/x")
+    with pytest.raises(TypeError, match="did you mean delay"):
+        download(table, content=True, dela=1)
 
 
 def processes(parent: int) -> dict[int, str]:

@@ -7,7 +7,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,14 @@ pytest.importorskip("ray.data")
 import ray
 import ray.data
 from courtesy import (
-    DELAY,
     PER_HOST,
     ROWS,
-    assert_courteous,
-    assert_files,
+    assert_every_row_once,
+    assert_refuses_unusable_arguments,
     connected,
+    courteous,
     find,
+    killed_halfway,
     split,
     urls,
 )
@@ -37,7 +38,6 @@ from scripted import Server, body
 
 import haulage
 import haulage.ray
-from haulage import InputError
 
 # The package may be a checkout that is not installed: for the processes of the nodes.
 os.environ["PYTHONPATH"] = str(Path(haulage.__file__).parents[1])
@@ -95,24 +95,11 @@ def test_every_row_once_though_something_is_killed(
     ds = haulage.ray.download(
         dataset([{"id": row, "url": url} for row, url in wanted]),
         dest=tmp_path,
-        per_host=PER_HOST,
-        delay=DELAY,
-        resolve=server.resolve,
+        **courteous(server),
     )
-    with ThreadPoolExecutor() as pool:
-        running = pool.submit(ds.take_all)
-        server.wait_for(rows // 2, 240)
-        kill(cluster, server)
-        got = running.result()
-
-    assert sorted((row["id"], row["url"]) for row in got) == wanted
-    states = Counter(row["status"] for row in got)
-    assert states["done"] + states["skipped"] == rows, states
+    got = killed_halfway(server, rows, ds.take_all, partial(kill, cluster))
+    assert_every_row_once(server, tmp_path, wanted, got)
     assert "__haul_host" not in got[0]
-    assert_courteous(server)
-    assert_files(tmp_path, [(row["url"], row["path"]) for row in got])
-    # Something had to be done again, or nothing was killed.
-    assert server.requests > rows
 
 
 def test_content_and_columns(cluster: Cluster, server: Server) -> None:
@@ -152,12 +139,4 @@ def test_hosts_have_one_block_each(cluster: Cluster, server: Server) -> None:
 
 
 def test_unusable_arguments_raise_at_once(cluster: Cluster) -> None:
-    ds = dataset([{"url": "http://a.test/"}])
-    with pytest.raises(InputError, match="there is no column 'URL'"):
-        haulage.ray.download(ds, "URL", content=True)
-    with pytest.raises(InputError, match="either dest"):
-        haulage.ray.download(ds)
-    with pytest.raises(InputError, match="all machines share"):
-        haulage.ray.download(ds, dest="s3://bucket/x")
-    with pytest.raises(TypeError, match="did you mean delay"):
-        haulage.ray.download(ds, content=True, dela=1)  # type: ignore[call-arg]
+    assert_refuses_unusable_arguments(haulage.ray.download, dataset([{"url": "http://a.test/"}]))

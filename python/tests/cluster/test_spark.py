@@ -7,7 +7,6 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +15,14 @@ import pytest
 pytest.importorskip("pyspark")
 
 from courtesy import (
-    DELAY,
-    PER_HOST,
     ROWS,
     assert_courteous,
-    assert_files,
+    assert_every_row_once,
+    assert_refuses_unusable_arguments,
     connected,
+    courteous,
     find,
+    killed_halfway,
     processes,
     split,
     urls,
@@ -77,38 +77,28 @@ def workers(server: Server) -> list[int]:
     return connected(find(jvm(), lambda line: "pyspark" in line), server.port)
 
 
-def killed_halfway(server: Server, victims: Any, rows: int, job: Any) -> list[Any]:
-    """Runs a job, and kills a process when half of the requests have come."""
-    with ThreadPoolExecutor() as pool:
-        running = pool.submit(job)
-        server.wait_for(rows // 2, 240)
-        os.kill(victims(server)[0], signal.SIGKILL)
-        return running.result()
+def kill_executor(server: Server) -> None:
+    os.kill(executors(server)[0], signal.SIGKILL)
+
+
+def kill_worker(server: Server) -> None:
+    os.kill(workers(server)[0], signal.SIGKILL)
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("victims", [executors, workers])
+@pytest.mark.parametrize("kill", [kill_executor, kill_worker])
 def test_every_row_once_though_a_process_is_killed(
-    spark: SparkSession, server: Server, tmp_path: Path, victims: Any
+    spark: SparkSession, server: Server, tmp_path: Path, kill: Any
 ) -> None:
-    rows = ROWS if victims is executors else 2_000
+    rows = ROWS if kill is kill_executor else 2_000
     wanted = list(enumerate(urls(server, rows)))
     df = haulage.spark.download(
         spark.createDataFrame(wanted, "id long, url string"),
         dest=tmp_path,
-        per_host=PER_HOST,
-        delay=DELAY,
-        resolve=server.resolve,
+        **courteous(server),
     )
-    got = killed_halfway(server, victims, rows, df.collect)
-
-    assert sorted((row.id, row.url) for row in got) == wanted
-    states = Counter(row.status for row in got)
-    assert states["done"] + states["skipped"] == rows, states
-    assert_courteous(server)
-    assert_files(tmp_path, [(row.url, row.path) for row in got])
-    # Something had to be done again, or nothing was killed.
-    assert server.requests > rows
+    got = killed_halfway(server, rows, df.collect, kill)
+    assert_every_row_once(server, tmp_path, wanted, got)
 
 
 @pytest.mark.timeout(200)
@@ -118,11 +108,9 @@ def test_content_survives_the_loss_of_an_executor(spark: SparkSession, server: S
     df = haulage.spark.download(
         spark.createDataFrame(wanted, "id long, url string"),
         content=True,
-        per_host=PER_HOST,
-        delay=DELAY,
-        resolve=server.resolve,
+        **courteous(server),
     )
-    got = killed_halfway(server, executors, rows, df.collect)
+    got = killed_halfway(server, rows, df.collect, kill_executor)
 
     assert sorted((row.id, row.url) for row in got) == wanted
     assert all(bytes(row.content) == body(*split(row.url)) for row in got)
@@ -192,16 +180,9 @@ def test_large_content_is_divided_and_too_large_is_refused(
 
 def test_unusable_arguments_raise_at_once(spark: SparkSession) -> None:
     df = spark.createDataFrame([("http://a.test/", 1)], "url string, number int")
-    with pytest.raises(InputError, match="there is no column 'URL'"):
-        haulage.spark.download(df, "URL", content=True)
+    assert_refuses_unusable_arguments(haulage.spark.download, df)
     with pytest.raises(InputError, match="of type int"):
         haulage.spark.download(df, "number", content=True)
-    with pytest.raises(InputError, match="either dest"):
-        haulage.spark.download(df)
-    with pytest.raises(InputError, match="all machines share"):
-        haulage.spark.download(df, dest="s3://bucket/x")
-    with pytest.raises(TypeError, match="did you mean delay"):
-        haulage.spark.download(df, content=True, dela=1)  # type: ignore[call-arg]
     for size in (3 << 30, "3G"):
         with pytest.raises(InputError, match="max_size"):
             haulage.spark.download(df, content=True, max_size=size)

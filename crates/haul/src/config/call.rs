@@ -2,6 +2,8 @@
 //! They are those of the command line, except what makes sense only there, and are checked as if
 //! they were typed. Nothing else counts: no environment, no file.
 
+mod wording;
+
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
@@ -9,6 +11,7 @@ use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, CommandFactory as _, FromArgMatches as _, Id};
 
+pub(crate) use self::wording::with_keywords;
 use super::effective::Level;
 use super::keys::{Found, Key, Keys, Takes, keyword};
 use super::problem;
@@ -56,7 +59,7 @@ const OF_LISTS: [&str; 8] = [
     "name_column",
     "checksum_column",
     "size_column",
-    "header_column",
+    "header_columns",
     "delimiter",
 ];
 
@@ -139,7 +142,7 @@ pub(crate) fn all() -> Vec<CallOption> {
             help: help
                 // It is refused here.
                 .map(|text| text.replace("; - is standard input", ""))
-                .map(|text| rewritten(&text, &command, &keys))
+                .map(|text| with_keywords(&text))
                 .unwrap_or_default(),
         }
     };
@@ -149,52 +152,6 @@ pub(crate) fn all() -> Vec<CallOption> {
 /// Returns whether standard input would be read by this path.
 pub(crate) fn is_standard_input(path: &Path) -> bool {
     STANDARD_INPUT.iter().any(|name| path == Path::new(name))
-}
-
-/// Returns a text with the names of options as a program writes them: `--per-host` and `-H` become
-/// `per_host` and `header`.
-pub(crate) fn with_keywords(text: &str) -> String {
-    let command = command();
-    let keys = Keys::without(&command, &OF_A_COMMAND_LINE);
-    rewritten(text, &command, &keys)
-}
-
-fn rewritten(text: &str, command: &Command, keys: &Keys) -> String {
-    let mut written = String::new();
-    let mut rest = text;
-    while let Some(at) = rest.find('-') {
-        let (before, option) = rest.split_at(at);
-        written.push_str(before);
-        let begins_word = |last: char| last.is_whitespace() || last == '(';
-        let may_be_option = written.chars().next_back().is_none_or(begins_word);
-        let is_of_name = |c: char| c.is_ascii_alphanumeric() || "-.".contains(c);
-        let length = option.find(|c| !is_of_name(c)).unwrap_or(option.len());
-        let typed = option[..length].trim_end_matches(['.', '-']);
-        let long = long_of(command, typed).filter(|_| may_be_option);
-        if let Some(Found::Key(key)) = long.map(|long| keys.find(long)) {
-            written.push_str(&key.keyword());
-            rest = &option[typed.len()..];
-        } else {
-            written.push('-');
-            rest = &option[1..];
-        }
-    }
-    written + rest
-}
-
-/// Returns the name of the option that is written as `--name` or `-n`; `None` if there is none.
-fn long_of<'a>(command: &'a Command, typed: &'a str) -> Option<&'a str> {
-    if let Some(long) = typed.strip_prefix("--") {
-        return Some(long);
-    }
-    let mut letters = typed.strip_prefix('-')?.chars();
-    let (letter, None) = (letters.next()?, letters.next()) else {
-        return None;
-    };
-    let mut arguments = command.get_arguments();
-    arguments
-        .find(|each| each.get_short() == Some(letter))?
-        .get_long()
 }
 
 /// Returns the command, built, with no option that needs a list.

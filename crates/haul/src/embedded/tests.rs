@@ -559,25 +559,6 @@ fn list_that_breaks_off_is_told_of() {
 }
 
 #[test]
-fn names_of_options_in_a_text_become_identifiers() {
-    for (text, expected) in [
-        ("--per-host", "per_host"),
-        ("give --user-file or -n.", "give user_file or netrc."),
-        ("(--http1.1), --no-wait.", "(http1_1), no_wait."),
-        ("-x '' and --proxy=a", "proxy '' and proxy=a"),
-        // Those that a caller does not have, and what is no option.
-        ("-i - and --verbose", "-i - and --verbose"),
-        (
-            "a--jobs, '--jobs', a-b -- -z -",
-            "a--jobs, '--jobs', a-b -- -z -",
-        ),
-        ("", ""),
-    ] {
-        assert_eq!(call::with_keywords(text), expected);
-    }
-}
-
-#[test]
 fn roots_of_a_file_are_read_at_once() {
     let folder = TempDir::new().unwrap();
     let path = written(&folder, "ca.pem", b"x");

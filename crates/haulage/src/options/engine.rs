@@ -39,7 +39,8 @@ pub struct EngineOptions {
     pub limit_rate_per_host: Option<NonZeroU64>,
     /// Other limits for some hosts.
     pub hosts: Vec<HostLimits>,
-    /// Number of network threads; `None` chooses it by the machine.
+    /// Number of network threads, at most [`MAX_THREADS`](Self::MAX_THREADS); `None` chooses it by
+    /// the machine.
     pub threads: Option<usize>,
 }
 
@@ -48,6 +49,8 @@ impl EngineOptions {
     pub const DEFAULT_JOBS: usize = 64;
     /// The default of [`per_host`](Self::per_host) over HTTP/1.
     pub const DEFAULT_PER_HOST: usize = 16;
+    /// More [`threads`](Self::threads) are refused: one of them serves thousands of requests.
+    pub const MAX_THREADS: usize = 256;
 
     /// Checks what the types leave open.
     pub(crate) fn validate(&self) -> Result<(), Error> {
@@ -61,8 +64,10 @@ impl EngineOptions {
         if self.per_proxy == Some(0) {
             return refuse("per-proxy must be at least 1");
         }
-        if self.threads == Some(0) {
-            return refuse("threads must be at least 1");
+        if let Some(threads) = self.threads
+            && !(1..=Self::MAX_THREADS).contains(&threads)
+        {
+            return refuse(&format!("threads must be 1 to {}", Self::MAX_THREADS));
         }
         if self.delay > RunOptions::LONGEST_WAIT {
             return refuse("a delay of more than a year is none; choose a shorter one");

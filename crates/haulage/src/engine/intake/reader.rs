@@ -8,7 +8,6 @@ use std::time::SystemTime;
 
 use crate::engine::item::existing::FileInfo;
 use crate::engine::item::named_row::NamedRow;
-use crate::engine::item::outcome;
 use crate::engine::item::{Item, Keys};
 use crate::engine::run::Run;
 use crate::engine::run::naming::Admitted;
@@ -119,7 +118,7 @@ impl Run {
             request_key: key,
             location: bad.location,
             status: Status::Failed(bad.error),
-            ..outcome::of_row(row, bad.text.into(), SystemTime::now())
+            ..Outcome::of_row(row, bad.text.into(), SystemTime::now())
         }));
     }
 

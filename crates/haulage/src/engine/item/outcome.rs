@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::Item;
-use crate::outcome::{Outcome, Status, Verified};
+use crate::outcome::Outcome;
 use crate::request::Request;
 
 /// Returns the outcome of an item as far as it has come.
@@ -32,7 +32,7 @@ pub(crate) fn of_item(item: Box<Item>) -> Outcome {
         restart_reason: item.progress.restart_reason,
         duration,
         fetched,
-        ..of_row(item.row, label, started)
+        ..Outcome::of_row(item.row, label, started)
     }
 }
 
@@ -45,41 +45,6 @@ pub(crate) fn of_request(row: u64, request: &Request) -> Outcome {
         location: request.location.clone(),
         request_key: request.key.clone(),
         url,
-        ..of_row(row, label, SystemTime::now())
-    }
-}
-
-/// Returns the outcome of a row of which nothing else is known.
-pub(crate) fn of_row(row: u64, label: Arc<str>, started: SystemTime) -> Outcome {
-    Outcome {
-        row,
-        location: None,
-        url: Arc::clone(&label),
-        final_url: None,
-        label,
-        status: Status::Skipped,
-        path: None,
-        renamed: None,
-        bytes: 0,
-        content: None,
-        http_status: None,
-        attempts: 0,
-        started,
-        duration: Duration::ZERO,
-        etag: None,
-        last_modified: None,
-        content_type: None,
-        verified: Verified::Nothing,
-        hashes: Vec::new(),
-        segments: 0,
-        resumed: 0,
-        fetched: 0,
-        from_earlier_runs: 0,
-        kept: 0,
-        restart_reason: None,
-        carried: Vec::new(),
-        request_key: None,
-        reservation: None,
-        has_counts: true,
+        ..Outcome::of_row(row, label, SystemTime::now())
     }
 }

@@ -67,7 +67,7 @@ impl Run {
             bytes: found.bytes,
             verified: found.verified,
             hashes: found.hashes,
-            ..outcome::of_row(row, label(request, target), SystemTime::now())
+            ..Outcome::of_row(row, label(request, target), SystemTime::now())
         };
         outcome.status = ended;
         self.end(Box::new(outcome));
