@@ -139,8 +139,8 @@ pub struct ListFile {
     pub broken: Receiver<Error>,
 }
 
-/// Opens a list in a file, as with `-i`, in any format, compressed or not. Of the options, which are
-/// checked as by [`options`], those about lists count.
+/// Opens a list in a file, as with `-i`, in any format, compressed or not. Of the options, which
+/// are checked as by [`options`], those about lists count.
 ///
 /// # Errors
 /// When an option or the file cannot be used.

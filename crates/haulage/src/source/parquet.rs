@@ -136,7 +136,7 @@ mod tests {
         file
     }
 
-    /// With the columns of LAION's files: nulls among the URLs, and 50 columns in all.
+    /// Returns a table with the columns of LAION's files: nulls among the URLs, 50 columns in all.
     fn laion(rows: u32) -> File {
         let url = |row: u32| (row % 10 != 3).then(|| format!("http://h/{row}.jpg"));
         let text = |row: u32| (row % 7 != 0).then(|| format!("a \"picture\" {row}\n"));
