@@ -67,6 +67,7 @@ mod schedule;
 pub mod source;
 mod state;
 mod sync;
+mod sys;
 mod throttle;
 mod write;
 

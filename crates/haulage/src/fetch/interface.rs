@@ -7,6 +7,7 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use crate::error::{Error, ErrorKind, plain_io};
 use crate::options::{AddressFamily, Interface, Route};
+use crate::sys::interface;
 
 /// Connects to an address, `from` this interface if there is one.
 ///
@@ -23,23 +24,10 @@ pub(super) async fn connect(to: SocketAddr, from: Option<&Interface>) -> io::Res
     let bound = match from {
         // Port 0: the system chooses one.
         Interface::Address(own) => socket.bind(SocketAddr::new(*own, 0)),
-        Interface::Name(name) => bind_to(&socket, name),
+        Interface::Name(name) => interface::bind(&socket, name),
     };
     bound.map_err(|cause| io::Error::new(cause.kind(), cannot_use(from, &cause)))?;
     socket.connect(to).await
-}
-
-#[cfg(target_os = "linux")]
-fn bind_to(socket: &TcpSocket, name: &str) -> io::Result<()> {
-    socket.bind_device(Some(name.as_bytes()))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn bind_to(_socket: &TcpSocket, _name: &str) -> io::Result<()> {
-    Err(io::Error::new(
-        io::ErrorKind::Unsupported,
-        "only Linux takes a name; give an address",
-    ))
 }
 
 /// Checks that connections can be made from the interface of a route, as far as that can be known
@@ -79,24 +67,8 @@ pub(crate) fn check(route: &Route) -> Result<(), Error> {
 fn usable(interface: &Interface) -> io::Result<()> {
     match interface {
         Interface::Address(own) => UdpSocket::bind(SocketAddr::new(*own, 0)).map(drop),
-        Interface::Name(name) => find(name),
+        Interface::Name(name) => interface::find(name),
     }
-}
-
-#[cfg(target_os = "linux")]
-fn find(name: &str) -> io::Result<()> {
-    use rustix::net::{AddressFamily, SocketType, netdevice, socket};
-    let any = socket(AddressFamily::UNIX, SocketType::DGRAM, None)?;
-    netdevice::name_to_index(&any, name)?;
-    Ok(())
-}
-
-#[cfg(not(target_os = "linux"))]
-fn find(_name: &str) -> io::Result<()> {
-    Err(io::Error::new(
-        io::ErrorKind::Unsupported,
-        "only Linux takes a name; give an address",
-    ))
 }
 
 fn cannot_use(interface: &Interface, cause: &io::Error) -> String {

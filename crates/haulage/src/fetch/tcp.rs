@@ -1,10 +1,10 @@
-//! What the kernel reports about a TCP connection (`TCP_INFO`, tcp(7)), and what follows from it.
+//! What the kernel reports about a TCP connection (`sys::tcp`), and what follows from it.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
-#[cfg(target_os = "linux")]
-use std::os::fd::AsRawFd as _;
+use crate::sys;
+use crate::sys::tcp::TcpInfo;
 
 /// A round trip of more than this many times the shortest one shows that packets wait in a queue.
 const QUEUES: f64 = 1.15;
@@ -14,21 +14,7 @@ const LOST: u32 = 3;
 /// Bytes: larger than any TCP window (RFC 7323 §2.2).
 const NO_BOUND: u64 = 1 << 30;
 
-/// What the kernel has measured on a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Seen {
-    /// Number of packets that arrived out of order so far.
-    pub(super) late_packets: u32,
-    /// The current average round trip, measured by acknowledgements of sent bytes.
-    pub(super) round_trip: Duration,
-    /// The current round trip, measured by received bytes: the one that counts while much is
-    /// received and little sent. Zero where it is not known.
-    pub(super) receiving: Duration,
-    /// The shortest round trip so far.
-    pub(super) shortest: Duration,
-}
-
-impl Seen {
+impl TcpInfo {
     /// Returns whether packets wait in a queue, where this is the round trip now.
     pub(super) fn is_queueing(&self, round_trip: Duration) -> bool {
         round_trip > self.shortest.mul_f64(QUEUES)
@@ -53,7 +39,7 @@ struct Judge {
 }
 
 impl Judge {
-    fn note(&mut self, seen: Seen) -> Option<bool> {
+    fn note(&mut self, seen: TcpInfo) -> Option<bool> {
         let has_lost = seen.late_packets.wrapping_sub(self.late_before) >= LOST;
         if self.is_lossy.is_none() && has_lost && !seen.receiving.is_zero() {
             self.is_lossy = Some(!seen.is_queueing(seen.receiving));
@@ -124,69 +110,13 @@ impl Socket {
         stream.as_fd().try_clone_to_owned().ok().map(Self)
     }
 
-    /// Returns what the kernel has seen of the connection so far. `None` where it does not say:
-    /// elsewhere than on Linux, and before version 5.4.
-    #[cfg(target_os = "linux")]
-    pub(super) fn seen(&self) -> Option<Seen> {
-        // Offsets of `tcpi_rtt`, `tcpi_rcv_rtt`, `tcpi_min_rtt` and `tcpi_rcv_ooopack` in `struct
-        // tcp_info` of `linux/tcp.h`, which only ever grows at its end.
-        const RTT: usize = 68;
-        const RCV_RTT: usize = 92;
-        const MIN_RTT: usize = 148;
-        const LATE: usize = 224;
-        let mut info = [0_u8; LATE + 4];
-        let size = info.len();
-        let mut length = libc::socklen_t::try_from(size).ok()?;
-        #[expect(unsafe_code, reason = "no crate offers it otherwise")]
-        // SAFETY: the descriptor is open for as long as it is owned, and the kernel writes no more
-        // than `length` bytes into `info`, which has that many.
-        let done = unsafe {
-            libc::getsockopt(
-                self.0.as_raw_fd(),
-                libc::IPPROTO_TCP,
-                libc::TCP_INFO,
-                info.as_mut_ptr().cast(),
-                &raw mut length,
-            )
-        };
-        if done != 0 || usize::try_from(length).ok()? < size {
-            return None;
-        }
-        let number = |at: usize| Some(u32::from_ne_bytes(info[at..at + 4].try_into().ok()?));
-        let micros = |at| Some(Duration::from_micros(number(at)?.into()));
-        Some(Seen {
-            late_packets: number(LATE)?,
-            round_trip: micros(RTT)?,
-            receiving: micros(RCV_RTT)?,
-            shortest: micros(MIN_RTT)?,
-        })
+    /// Returns what the kernel has measured so far; `None` where it does not say.
+    pub(super) fn seen(&self) -> Option<TcpInfo> {
+        sys::tcp::info(self.0.as_fd())
     }
 
-    /// Announces a window of at most so many bytes (`TCP_WINDOW_CLAMP`). Where the kernel does not
-    /// know that, the server sends more than is of use, which is all.
-    #[cfg(target_os = "linux")]
     fn clamp_window(&self, most: i32) {
-        #[expect(unsafe_code, reason = "no crate offers it otherwise")]
-        // SAFETY: the descriptor is open for as long as it is owned, and the kernel reads the four
-        // bytes of `most`, which lives until the call returns.
-        unsafe {
-            libc::setsockopt(
-                self.0.as_raw_fd(),
-                libc::IPPROTO_TCP,
-                libc::TCP_WINDOW_CLAMP,
-                (&raw const most).cast(),
-                4,
-            );
-        }
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn clamp_window(&self, _most: i32) {}
-
-    #[cfg(not(target_os = "linux"))]
-    pub(super) fn seen(&self) -> Option<Seen> {
-        let _ = &self.0;
-        None
+        sys::tcp::clamp_window(self.0.as_fd(), most);
     }
 }
 
@@ -213,7 +143,7 @@ mod tests {
             late_before: 7,
             is_lossy: None,
         };
-        let seen = |(late, millis): &(u32, u64)| Seen {
+        let seen = |(late, millis): &(u32, u64)| TcpInfo {
             late_packets: 7 + late,
             round_trip: Duration::from_millis(100),
             receiving: Duration::from_millis(*millis),
@@ -235,25 +165,6 @@ mod tests {
     }
 
     #[cfg(target_os = "linux")]
-    fn announced_at_most(socket: &Socket) -> i32 {
-        let (mut most, mut length) = (0_i32, 4);
-        #[expect(unsafe_code, reason = "no crate offers it otherwise")]
-        // SAFETY: the descriptor is open, and the kernel writes at most `length` bytes, the size of
-        // `most`.
-        let done = unsafe {
-            libc::getsockopt(
-                socket.0.as_raw_fd(),
-                libc::IPPROTO_TCP,
-                libc::TCP_WINDOW_CLAMP,
-                (&raw mut most).cast(),
-                &raw mut length,
-            )
-        };
-        assert_eq!(done, 0);
-        most
-    }
-
-    #[cfg(target_os = "linux")]
     #[test]
     fn window_is_bounded_without_what_the_socket_holds() {
         use std::io::Write as _;
@@ -265,7 +176,7 @@ mod tests {
         let mut window = ReceiveWindow::of(Socket::of(&receiver).unwrap());
         for (left, most) in [(Some(9192), 8192), (None, 1 << 30)] {
             window.bound(left);
-            assert_eq!(announced_at_most(&window.socket), most);
+            assert_eq!(sys::tcp::clamped_window(window.socket.0.as_fd()), most);
         }
     }
 

@@ -8,7 +8,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::fetch::tcp::Seen;
+use crate::sys::tcp::TcpInfo;
 
 /// Losses are noted once for each round trip, but not more often than this.
 const LEAST: Duration = Duration::from_millis(25);
@@ -49,7 +49,7 @@ impl Losses {
     }
 
     /// Notes what the kernel has seen so far.
-    pub(super) fn note(&mut self, seen: Seen, now: Instant) {
+    pub(super) fn note(&mut self, seen: TcpInfo, now: Instant) {
         let passed = now.saturating_duration_since(self.since);
         let trips = passed.as_nanos() / self.trip.as_nanos();
         let trips = u32::try_from(trips).unwrap_or(u32::MAX).min(REMEMBERED);
@@ -74,8 +74,8 @@ mod tests {
 
     const TRIP: Duration = Duration::from_millis(100);
 
-    fn seen(late_packets: u32, round_trip: Duration) -> Seen {
-        Seen {
+    fn seen(late_packets: u32, round_trip: Duration) -> TcpInfo {
+        TcpInfo {
             late_packets,
             round_trip,
             receiving: round_trip,

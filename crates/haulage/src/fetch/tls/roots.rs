@@ -10,58 +10,16 @@ use rustls::pki_types::pem::{self, PemObject as _};
 use super::pem::content;
 use crate::error::{Error, ErrorKind, plain_io};
 use crate::options::PemFile;
-
-/// Where systems have all certificates in one file: the first one there is counts. What the
-/// environment says (`SSL_CERT_FILE`) is for the caller to read.
-#[cfg(target_os = "linux")]
-const BUNDLES: [&str; 6] = [
-    // Debian, Ubuntu, Arch, Gentoo
-    "/etc/ssl/certs/ca-certificates.crt",
-    // Fedora, RHEL
-    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-    // RHEL 6
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    // openSUSE
-    "/etc/ssl/ca-bundle.pem",
-    // Alpine
-    "/etc/ssl/cert.pem",
-    // OpenELEC
-    "/etc/pki/tls/cacert.pem",
-];
-/// Where they have folders of certificates: all of them count.
-#[cfg(target_os = "linux")]
-const FOLDERS: [&str; 2] = ["/etc/ssl/certs", "/etc/pki/tls/certs"];
+use crate::sys::certificates;
 
 /// Returns the system's certificates; those built in where it has none.
 pub(super) fn of_system() -> RootCertStore {
     let mut store = RootCertStore::empty();
-    store.add_parsable_certificates(native());
+    store.add_parsable_certificates(certificates::trusted());
     if store.is_empty() {
         store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
     store
-}
-
-#[cfg(target_os = "linux")]
-fn native() -> Vec<CertificateDer<'static>> {
-    let bundle = BUNDLES.iter().map(Path::new).find(|path| path.exists());
-    let mut found = rustls_native_certs::load_certs_from_paths(bundle, None).certs;
-    for folder in FOLDERS
-        .map(Path::new)
-        .iter()
-        .filter(|folder| folder.is_dir())
-    {
-        let of_folder = rustls_native_certs::load_certs_from_paths(None, Some(folder));
-        found.extend(of_folder.certs);
-    }
-    found.sort_unstable_by(|one, other| one.as_ref().cmp(other.as_ref()));
-    found.dedup();
-    found
-}
-
-#[cfg(not(target_os = "linux"))]
-fn native() -> Vec<CertificateDer<'static>> {
-    rustls_native_certs::load_native_certs().certs
 }
 
 /// Returns the certificates in PEM files, and in the files of folders.

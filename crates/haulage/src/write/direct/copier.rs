@@ -2,11 +2,12 @@
 
 use std::io::{self, BufRead as _, Read as _};
 use std::net::TcpStream;
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 
 use rustix::io::Errno;
-use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 use rustls::ClientConnection;
+
+use crate::sys::splice;
 
 /// Bytes that may be in the pipe. More gains nothing, and an ordinary user may have at most 1 MiB.
 const PIPE: usize = 256 << 10;
@@ -16,7 +17,7 @@ pub(super) struct SocketCopier(Method);
 
 enum Method {
     /// Through a pipe (`splice`): the bytes never leave the kernel.
-    Pipe { out: OwnedFd, into: OwnedFd },
+    Pipe(splice::Pipe),
     /// Where the kernel, the file system or the limit of descriptors does not allow a pipe.
     Buffer(Box<[u8]>),
     /// Through the decryption of TLS, one record after another: each is written from where it was
@@ -33,8 +34,8 @@ impl SocketCopier {
 
     /// Takes at most `most` bytes, and returns how many; 0 at the end.
     pub(super) fn read_from(&mut self, mut socket: &TcpStream, most: usize) -> io::Result<usize> {
-        if let Method::Pipe { into, .. } = &self.0 {
-            match splice(socket, None, into, None, most.min(PIPE), SpliceFlags::MOVE) {
+        if let Method::Pipe(pipe) = &self.0 {
+            match pipe.take(socket, most.min(PIPE)) {
                 // Nothing has been taken yet, so a buffer can be used instead.
                 Err(Errno::INVAL | Errno::NOSYS) => self.0 = Method::buffer(),
                 taken => return Ok(taken?),
@@ -46,7 +47,7 @@ impl SocketCopier {
                 socket.read(&mut buffer[..most])
             }
             Method::Records(session) => decrypt(session, socket).map(|held| held.min(most)),
-            Method::Pipe { .. } => Ok(0),
+            Method::Pipe(_) => Ok(0),
         }
     }
 
@@ -60,10 +61,10 @@ impl SocketCopier {
                 reader.consume(taken);
                 Ok(())
             }
-            Method::Pipe { out, .. } => {
+            Method::Pipe(pipe) => {
                 let mut left = taken;
                 while left > 0 {
-                    match splice(&*out, None, file, None, left, SpliceFlags::MOVE) {
+                    match pipe.put(file, left) {
                         Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                         Ok(put) => left -= put,
                         Err(Errno::INTR) => {}
@@ -71,7 +72,7 @@ impl SocketCopier {
                         // and the rest goes through a buffer.
                         Err(Errno::INVAL | Errno::NOSYS) => {
                             let mut buffer = vec![0; left].into_boxed_slice();
-                            read_exactly(out.as_fd(), &mut buffer)?;
+                            read_exactly(pipe.out(), &mut buffer)?;
                             self.0 = Method::buffer();
                             return write_all(file, &buffer);
                         }
@@ -86,14 +87,7 @@ impl SocketCopier {
 
 impl Method {
     fn pipe() -> Self {
-        match pipe_with(PipeFlags::CLOEXEC) {
-            Ok((out, into)) => {
-                // With a smaller pipe, the steps are smaller.
-                let _ = fcntl_setpipe_size(&into, PIPE);
-                Self::Pipe { out, into }
-            }
-            Err(_) => Self::buffer(),
-        }
+        splice::Pipe::new(PIPE).map_or_else(|_| Self::buffer(), Self::Pipe)
     }
 
     fn buffer() -> Self {
@@ -151,6 +145,7 @@ fn read_exactly(pipe: BorrowedFd<'_>, mut buffer: &mut [u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
+    use std::os::fd::AsFd as _;
     use std::thread;
 
     use super::*;

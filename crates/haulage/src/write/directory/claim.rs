@@ -5,13 +5,14 @@ use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::Mutex;
 
-use rustix::fs::{AtFlags, RenameFlags, linkat, renameat, renameat_with, statat, unlinkat};
+use rustix::fs::{AtFlags, linkat, renameat, statat, unlinkat};
 use rustix::io::Errno;
 
 use super::lock::Moment;
 use super::missing::is_no_link;
 use super::part_name;
 use crate::sync::lock;
+use crate::sys;
 use crate::write::destination::Replace;
 
 /// The folder of this run's parts, and the folder of the parts of all runs.
@@ -40,7 +41,7 @@ impl Claims<'_> {
         if replace == Replace::Files {
             return Ok(renameat(self.parts, from, to.folder, to.file)?);
         }
-        match renameat_with(self.parts, from, to.folder, to.file, RenameFlags::NOREPLACE) {
+        match sys::rename::exclusively(self.parts, from, to.folder, to.file) {
             Err(error) if is_no_link(error) => {}
             renamed => return Ok(renamed?),
         }
@@ -61,14 +62,14 @@ impl Claims<'_> {
     /// # Errors
     /// As [`rename`](Self::rename).
     pub(super) fn link(&self, part: u64, file: &OwnedFd, to: Name<'_>) -> io::Result<()> {
-        match linkat(file, "", to.folder, to.file, AtFlags::EMPTY_PATH) {
+        match sys::unnamed::name(file, to.folder, to.file) {
             Err(error) if is_no_link(error) => {}
             linked => return Ok(linked?),
         }
         // That folder allows no such link. The file gets a name among the parts, where links were
         // tried, and is then renamed like other parts.
         let number = part_name(part);
-        linkat(file, "", self.parts, number.as_c_str(), AtFlags::EMPTY_PATH)?;
+        sys::unnamed::name(file, self.parts, number.as_c_str())?;
         self.rename(part, to, Replace::Never).inspect_err(|_| {
             let _ = unlinkat(self.parts, number.as_c_str(), AtFlags::empty());
         })

@@ -10,8 +10,8 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::fs::{
-    AtFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags, Stat, flock, fstat, linkat,
-    openat, renameat, renameat_with, statat, unlinkat,
+    AtFlags, FileType, FlockOperation, Mode, OFlags, Stat, flock, fstat, openat, renameat, statat,
+    unlinkat,
 };
 use rustix::io::Errno;
 
@@ -21,6 +21,7 @@ use super::part_name;
 use super::unnamed::Unnamed;
 use crate::plan::existing::Likeness;
 use crate::sync::lock;
+use crate::sys;
 
 /// Bytes of each of the two files that are in memory at once.
 const BUFFER: usize = 128 << 10;
@@ -67,7 +68,7 @@ pub(super) fn put_among_parts(unnamed: &Unnamed, parts: &OwnedFd, part: u64) -> 
     let Some(whole) = unnamed.take(part) else {
         return Ok(());
     };
-    let linked = linkat(&whole, "", parts, part_name(part), AtFlags::EMPTY_PATH);
+    let linked = sys::unnamed::name(&whole, parts, part_name(part));
     if linked.is_err() {
         unnamed.add(part, whole);
     }
@@ -201,7 +202,7 @@ fn replace_alone(
         return Ok(false);
     }
     let ours = now(parts.as_fd(), part)?;
-    let exchange = || renameat_with(parts, part, folder, file, RenameFlags::EXCHANGE);
+    let exchange = || sys::rename::exchange(parts, part, folder, file);
     match exchange() {
         Ok(()) => {}
         Err(Errno::NOENT) => return Ok(false),

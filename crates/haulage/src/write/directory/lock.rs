@@ -4,8 +4,6 @@
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::linux::net::SocketAddrExt as _;
-use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -19,6 +17,7 @@ use rustix::process::{Flock, FlockType, fcntl_getlk};
 use super::missing::is_no_lock;
 use super::open;
 use super::owner::{Life, Owner};
+use crate::sys::host_lock::{self, HostLock};
 
 /// The name of the lock of a workspace, and of the lock of a run's own folder.
 pub(super) const LOCK: &str = "lock";
@@ -175,16 +174,10 @@ fn remove_left(folder: BorrowedFd<'_>, lock: &str, name: &str) -> io::Result<boo
     }
 }
 
-/// Returns a socket whose name only one process of this host can have: it serves as a lock that
-/// needs no file system (unix(7), abstract names). `None` while another process has it.
-fn turn(folder: BorrowedFd<'_>) -> io::Result<Option<UnixListener>> {
+/// Takes a lock of this host for a folder; `None` while another process has it.
+fn turn(folder: BorrowedFd<'_>) -> io::Result<Option<HostLock>> {
     let about = fstat(folder)?;
-    let name = format!("haulage-{}-{}", about.st_dev, about.st_ino);
-    match UnixListener::bind_addr(&SocketAddr::from_abstract_name(name)?) {
-        Ok(socket) => Ok(Some(socket)),
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Ok(None),
-        Err(error) => Err(error),
-    }
+    host_lock::take(&format!("haulage-{}-{}", about.st_dev, about.st_ino))
 }
 
 /// Returns the owner that a mark names; `None` if it cannot be told.

@@ -1,12 +1,13 @@
 //! Which process uses a folder: its host, its number and its start. Written into the folder, so
 //! that others can tell whether the process still runs.
 
-use std::fs;
 use std::sync::Mutex;
 
 use rustix::process::{Pid, test_kill_process};
 
 use crate::sync::lock;
+use crate::sys;
+use crate::sys::process::started;
 
 /// This process, once it has been asked for, without a title: the rest does not change.
 static THIS: Mutex<Option<Owner>> = Mutex::new(None);
@@ -15,8 +16,8 @@ static THIS: Mutex<Option<Owner>> = Mutex::new(None);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Owner {
     pub(super) process: u32,
-    /// When the process was started, in clock ticks since the host was started (proc(5)). A later
-    /// process with the same number has another time.
+    /// When the process was started, in a unit of the system (`sys::process`). A later process with
+    /// the same number has another time.
     started: Option<u64>,
     pub(super) host: String,
     /// Distinguishes hosts of one name.
@@ -61,15 +62,14 @@ impl Owner {
 
     /// Reads what is known of this process, which has that number.
     fn read(process: u32) -> Self {
-        let read = |path: &str| first_line(&fs::read_to_string(path).unwrap_or_default());
-        let namespace = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+        let host = sys::process::host();
         Self {
             process,
             started: started(process),
-            host: read("/proc/sys/kernel/hostname"),
-            machine: read("/etc/machine-id"),
-            boot: read("/proc/sys/kernel/random/boot_id"),
-            namespace: namespace.to_string_lossy().into_owned(),
+            host: first_line(&host.name),
+            machine: first_line(&host.machine),
+            boot: first_line(&host.boot),
+            namespace: host.namespace,
             title: String::new(),
         }
     }
@@ -153,16 +153,8 @@ fn first_line(text: &str) -> String {
     line.chars().filter(|c| !c.is_control()).collect()
 }
 
-/// Returns when a process was started, in clock ticks since the host was started: field 22 of
-/// `/proc/PID/stat` (proc(5)). `None` if that cannot be read.
-fn started(process: u32) -> Option<u64> {
-    let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The name before it, in parentheses, may contain anything.
-    let (_, fields) = text.rsplit_once(") ")?;
-    fields.split(' ').nth(19)?.parse().ok()
-}
-
-/// Returns whether a process of this number runs, where `/proc` does not say.
+/// Returns whether a process of this number runs, where the system does not say when it
+/// was started.
 fn runs(process: u32) -> bool {
     let pid = i32::try_from(process).ok().and_then(Pid::from_raw);
     pid.is_some_and(|pid| test_kill_process(pid) != Err(rustix::io::Errno::SRCH))

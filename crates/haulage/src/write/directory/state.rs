@@ -9,23 +9,9 @@ use super::workspace::{PARTS, Space};
 use super::{STATE, WORKSPACE};
 use crate::error::{Error, ErrorKind};
 use crate::event::Warning;
+use crate::sys::mount::is_remote;
 use crate::write::place_of_state::{LeftRun, Sharing, StatePlace};
 use crate::write::scratch::Held;
-
-/// Network file systems, by the numbers of `statfs(2)`: NFS, SMB, CIFS, SMB2, FUSE (sshfs and many
-/// others), 9P, AFS, Ceph, Lustre, GPFS.
-const REMOTE: [u32; 10] = [
-    0x6969,
-    0x517b,
-    0xff53_4d42,
-    0xfe53_4d42,
-    0x6573_5546,
-    0x0102_1997,
-    0x5346_414f,
-    0x00c3_6400,
-    0x0bd0_0bd0,
-    0x4750_4653,
-];
 
 /// Returns the path of the database in which runs of lists record what later runs into a folder
 /// need. The path to the folder contains no links. The workspace may be one all the same: whoever
@@ -69,15 +55,6 @@ pub(super) fn state_place(
             .into_iter()
             .collect(),
         moment: Some(moment),
-    })
-}
-
-/// Returns whether a file system may be in use by other machines too, so that processes cannot
-/// share memory through its files.
-fn is_remote(root: &OwnedFd) -> bool {
-    rustix::fs::fstatfs(root).is_ok_and(|about| {
-        let kind = u32::try_from(about.f_type & 0xffff_ffff).unwrap_or_default();
-        REMOTE.contains(&kind)
     })
 }
 

@@ -8,12 +8,13 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use rustix::fs::{fdatasync, fsync, sync, syncfs};
+use rustix::fs::{fsync, sync};
 
 use super::lock::LOCK;
 use super::missing::is_missing;
 use crate::plan::name::TargetName;
 use crate::sync::lock;
+use crate::sys::flush;
 
 /// How the run's file system is synced.
 #[derive(Default)]
@@ -51,7 +52,7 @@ impl Syncing {
         folder: impl Fn(&str) -> io::Result<std::sync::Arc<OwnedFd>>,
     ) -> io::Result<()> {
         if matches!(*self.read(), Way::Whole) {
-            match syncfs(root) {
+            match flush::file_system(root) {
                 Err(error) if is_missing(error) => {}
                 synced => return Ok(synced?),
             }
@@ -95,7 +96,7 @@ impl Naming<'_> {
 
 /// Syncs a file's bytes. A file system that has no such call keeps nothing that could be lost.
 pub(super) fn of_file(file: impl AsFd) -> io::Result<()> {
-    match fdatasync(&file) {
+    match flush::file(&file) {
         Err(error) if is_missing(error) => {}
         synced => return Ok(synced?),
     }
@@ -112,7 +113,7 @@ pub(crate) fn lacks_sync(database: &Path) -> bool {
     let Ok(file) = File::open(database.with_file_name(LOCK)) else {
         return false;
     };
-    let answers = [fdatasync(&file).err(), fsync(&file).err()];
+    let answers = [flush::file(&file).err(), fsync(&file).err()];
     answers.into_iter().flatten().any(is_missing)
 }
 

@@ -1,6 +1,5 @@
 //! Files that have no name before their final one. If a run ends before a part that is written in
-//! one step has its name, nothing of it remains; and one name costs less than two (`O_TMPFILE` in
-//! open(2), `AT_EMPTY_PATH` in linkat(2)).
+//! one step has its name, nothing of it remains; and one name costs less than two (`sys::unnamed`).
 
 use std::collections::BTreeMap;
 use std::io::{self, IoSlice};
@@ -8,15 +7,15 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::SystemTime;
 
-use rustix::fs::{AtFlags, OFlags, linkat, openat, unlinkat};
+use rustix::fs::{AtFlags, unlinkat};
 use rustix::io::fcntl_dupfd_cloexec;
 use rustix::process::{Resource, getrlimit};
 
 use super::super::scratch::PartFile;
 use super::open::{self, OpenPart};
 use super::part_name;
-
 use crate::sync::lock;
+use crate::sys;
 
 /// Files that wait for their names hold at most one in this many of the descriptors that the
 /// process may have.
@@ -53,15 +52,12 @@ impl Unnamed {
         if self.works.get() == Some(&false) || self.waiting().len() >= self.most {
             return None;
         }
-        let make = || {
-            let flags = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
-            openat(parts, ".", flags, open::mode()).ok()
-        };
+        let make = || sys::unnamed::create(parts, open::mode()).ok();
         let may_be_named = |file: OwnedFd| {
             let name = part_name(part);
             let name = name.as_c_str();
             // Some file systems do not support this, and older kernels allow it only to root.
-            linkat(&file, "", parts, name, AtFlags::EMPTY_PATH).is_ok()
+            sys::unnamed::name(&file, parts, name).is_ok()
                 && unlinkat(parts, name, AtFlags::empty()).is_ok()
         };
         let works = *self.works.get_or_init(|| make().is_some_and(may_be_named));

@@ -5,7 +5,9 @@
 //! system reports it.
 
 use std::cell::Cell;
-use std::os::fd::{AsRawFd as _, BorrowedFd};
+use std::os::fd::BorrowedFd;
+
+use crate::sys::flush;
 
 /// Bytes between two write-outs: enough for a disk to write at once, and fewer than a file has for
 /// which this is worthwhile.
@@ -21,7 +23,7 @@ impl WriteOut {
     pub(super) fn new() -> Self {
         Self {
             written: Cell::new(0),
-            begin,
+            begin: flush::begin,
         }
     }
 
@@ -45,17 +47,6 @@ impl WriteOut {
             (self.begin)(file);
         }
     }
-}
-
-/// Begins to write a file's bytes to the disk, and waits at most for a place in the disk's queue
-/// (`sync_file_range(2)`).
-fn begin(file: BorrowedFd<'_>) {
-    // 0 bytes from offset 0 on mean the whole file.
-    let (at, bytes) = (0, 0);
-    #[expect(unsafe_code, reason = "no crate offers it otherwise")]
-    // SAFETY: it is given no memory, and the descriptor is open for as long as it is borrowed.
-    let _ =
-        unsafe { libc::sync_file_range(file.as_raw_fd(), at, bytes, libc::SYNC_FILE_RANGE_WRITE) };
 }
 
 #[cfg(test)]
