@@ -129,6 +129,10 @@ fn bad_lines_of_a_cookie_file_are_skipped_and_told() {
 }
 
 #[test]
+#[cfg_attr(
+    not(target_os = "linux"),
+    ignore = "only Linux names the pipes of other processes"
+)]
 fn cookies_are_written_to_a_pipe_that_is_read() {
     let (origin, sandbox) = (origin(), Sandbox::new());
     let (mut reader, writer) = std::io::pipe().unwrap();

@@ -397,7 +397,7 @@ fn a_destination_that_cannot_be_written_ends_with_3_before_anything_is_asked() {
     let origin = Origin::plain();
     let sandbox = Sandbox::new();
     sandbox.write("file", "x");
-    for folder in ["/proc/nothing/can/be/made/here", "file", "file/below"] {
+    for folder in ["/dev/null/nothing/can/be/made/here", "file", "file/below"] {
         let ran = sandbox.haul(&["-d", folder, &origin.url("/a")]);
         assert_eq!(ran.code, Some(3), "{folder}: {}", ran.stderr);
         assert!(ran.stderr.contains(folder), "{}", ran.stderr);

@@ -89,6 +89,7 @@ fn a_reader_who_leaves_is_no_failure() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "only Linux has /dev/full")]
 fn results_that_cannot_be_written_end_the_run_with_3() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::of("x")));
@@ -284,6 +285,7 @@ fn a_background_job_of_a_script_can_be_interrupted() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "only Linux has /dev/full")]
 fn a_run_that_cannot_write_its_results_says_what_is_left() {
     let (origin, gate) = half_open();
     let sandbox = Sandbox::new();

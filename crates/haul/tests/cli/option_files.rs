@@ -21,6 +21,10 @@ pub(crate) fn pipe(text: &str) -> (PipeReader, String) {
 }
 
 #[test]
+#[cfg_attr(
+    not(target_os = "linux"),
+    ignore = "only Linux names the pipes of other processes"
+)]
 fn each_option_reads_its_file_from_a_pipe() {
     let origin = Origin::builder()
         .tls()

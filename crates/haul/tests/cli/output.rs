@@ -78,7 +78,7 @@ fn a_reader_who_has_enough_ends_the_run_quietly() {
 }
 
 #[test]
-#[cfg(target_os = "linux")]
+#[cfg_attr(not(target_os = "linux"), ignore = "only Linux has /dev/full")]
 #[expect(clippy::disallowed_methods, reason = "a device, which is not created")]
 fn full_disk_is_told_in_plain_words() {
     let sandbox = Sandbox::new();

@@ -45,6 +45,10 @@ fn environment_names_the_proxy_unless_the_command_line_does() {
 }
 
 #[test]
+#[cfg_attr(
+    not(target_os = "linux"),
+    ignore = "only Linux names the pipes of other processes"
+)]
 fn https_proxy_is_verified_as_the_environment_says() {
     let (origin, proxy) = (origin(), Proxy::https());
     let sandbox = Sandbox::new();

@@ -1,5 +1,6 @@
 //! What engines and runs cost: threads, descriptors, memory. In a process of its own, where nothing
-//! else has any.
+//! else has any. Only Linux tells them (proc(5)).
+#![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test may end so")]
 
 use haulage::{Engine, EngineOptions, Request, Row, RunOptions, StateDir};

@@ -238,7 +238,7 @@ fn certificate_file_that_is_a_pipe_is_read_once() {
     let mut pipe = |text: &str| {
         let (reader, mut writer) = std::io::pipe().unwrap();
         writer.write_all(text.as_bytes()).unwrap();
-        let path = PathBuf::from(format!("/proc/self/fd/{}", reader.as_raw_fd()));
+        let path = PathBuf::from(format!("/dev/fd/{}", reader.as_raw_fd()));
         pipes.push(reader);
         PemFile::from(path)
     };

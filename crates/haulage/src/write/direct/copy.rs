@@ -246,6 +246,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(not(target_os = "linux"), ignore = "only Linux has /dev/full")]
     fn a_file_that_cannot_be_written_is_not_the_servers_fault() {
         #[expect(clippy::disallowed_methods, reason = "a device is no download")]
         let full = std::fs::File::options()

@@ -197,6 +197,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(not(target_os = "linux"), ignore = "only Linux has /dev/full")]
     fn file_error_is_reported_by_the_part_not_the_socket() {
         let (near, mut far) = ends();
         send(&mut far, &near, b"lost");
