@@ -30,6 +30,9 @@ CALLS = {
     "ftruncate": ("EIO",),
     "mkdirat": ("ENOSPC",),
     "unlink": ("EIO",),
+    "unlinkat": ("EIO",),
+    # The portable code renames so, where it does not link.
+    "renameat": ("EIO", "ENOSPC"),
     # From the socket to the file.
     "splice": ("EIO", "ENOSPC", "EINTR", "EINVAL"),
     "ioctl": ("EINVAL",),

@@ -65,7 +65,13 @@ fn interface_is_an_address_or_a_name_of_this_machine() {
     let origin = file();
     let sandbox = Sandbox::new();
     let url = origin.url("/a");
-    for from in ["127.0.0.1", "127.0.0.3", "lo"] {
+    // Only Linux has all of 127.0.0.0/8, and takes a name.
+    let of_linux: &[_] = if cfg!(all(target_os = "linux", not(portable))) {
+        &["127.0.0.3", "lo"]
+    } else {
+        &[]
+    };
+    for &from in ["127.0.0.1"].iter().chain(of_linux) {
         let ran = sandbox.haul(&["--interface", from, "--exists", "overwrite", &url]);
         assert_eq!(ran.code, Some(0), "{from}: {}", ran.stderr);
     }

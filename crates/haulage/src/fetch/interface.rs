@@ -85,6 +85,10 @@ mod tests {
     use super::*;
 
     #[tokio::test]
+    #[cfg_attr(
+        any(not(target_os = "linux"), portable),
+        ignore = "only Linux has all of 127.0.0.0/8, and takes a name"
+    )]
     async fn connection_comes_from_the_address_that_was_chosen() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let to = listener.local_addr().unwrap();
@@ -101,6 +105,10 @@ mod tests {
     }
 
     #[tokio::test]
+    #[cfg_attr(
+        any(not(target_os = "linux"), portable),
+        ignore = "only Linux takes a name"
+    )]
     async fn interface_that_cannot_be_used_is_named() {
         let to = SocketAddr::from(([127, 0, 0, 1], 9));
         // An address reserved for documentation, and a name that no interface has.
@@ -121,13 +129,30 @@ mod tests {
         }
     }
 
+    #[cfg(any(not(target_os = "linux"), portable))]
+    #[tokio::test]
+    async fn name_is_refused_where_only_an_address_can_be_given() {
+        let to = SocketAddr::from(([127, 0, 0, 1], 9));
+        let interface: Interface = "lo".parse().unwrap();
+        let says =
+            "--interface lo cannot be used: only Linux takes a name; give an address".to_owned();
+        let error = connect(to, Some(&interface)).await.unwrap_err();
+        assert_eq!(error.to_string(), says);
+        let route = Route {
+            interface: Some(interface),
+            ..Route::default()
+        };
+        assert!(check(&route).unwrap_err().to_string().starts_with(&says));
+    }
+
     #[test]
     fn interface_of_the_other_family_is_refused() {
+        let takes_names = cfg!(all(target_os = "linux", not(portable)));
         for (interface, addresses, is_fine) in [
             ("127.0.0.1", AddressFamily::Ipv4, true),
             ("127.0.0.1", AddressFamily::Ipv6, false),
             ("::1", AddressFamily::Ipv4, false),
-            ("lo", AddressFamily::Ipv6, true),
+            ("lo", AddressFamily::Ipv6, takes_names),
         ] {
             let route = Route {
                 interface: Some(interface.parse().unwrap()),

@@ -15,6 +15,7 @@ use super::request_key::RecordLocation;
 use super::schema::{self, Unfit};
 use crate::error::Error;
 use crate::options::Existing;
+use crate::sys::flush;
 use crate::write::{Sharing, lacks_locks, lacks_sync};
 
 /// File access of `SQLite` without locks.
@@ -112,6 +113,10 @@ impl Store {
         if let Access::Write(_) = access {
             // A power cut may lose the last group, but damages nothing.
             connection.pragma_update(None, "synchronous", synchronous)?;
+            if flush::HAS_DRIVES {
+                // As far as the drive is not enough: what follows could get there first.
+                connection.pragma_update(None, "fullfsync", true)?;
+            }
             // Whatever the answer, SQLite keeps a journal.
             let _: String =
                 connection

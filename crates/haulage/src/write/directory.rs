@@ -222,11 +222,12 @@ impl Directory {
         for file in self.unnamed.all() {
             syncing::of_file(&*file)?;
         }
+        syncing::of_folder(&self.space.parts)?;
         for entry in rustix::fs::Dir::read_from(&self.space.parts)? {
             let Some(part) = left::number_of(entry?.file_name()) else {
                 continue;
             };
-            match KeptParts::sync(self, part) {
+            match self.open_to_read(part).and_then(syncing::of_file) {
                 // It got its final name meanwhile, and was synced before.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 synced => synced?,
@@ -284,9 +285,12 @@ impl KeptParts for Directory {
 
     fn sync(&self, part: u64) -> io::Result<()> {
         if let Some(whole) = self.unnamed.get(part) {
-            return syncing::of_file(&*whole);
+            syncing::of_file(&*whole)?;
+            return syncing::of_drive(&*whole);
         }
-        syncing::of_file(&self.open_to_read(part)?)
+        let file = self.open_to_read(part)?;
+        syncing::of_file(&file)?;
+        syncing::of_drive(&file)
     }
 
     fn takes_direct_copies(&self) -> bool {

@@ -5,10 +5,12 @@ use rustix::io::Errno;
 /// Returns whether an error means that a file system, a kernel or a sandbox does not have a call.
 /// Network and FUSE file systems answer with any of these.
 pub(super) fn is_missing(error: Errno) -> bool {
-    matches!(
-        error,
-        Errno::PERM | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::NOTTY
-    )
+    // On macOS, this is another number than OPNOTSUPP.
+    error == Errno::NOTSUP
+        || matches!(
+            error,
+            Errno::PERM | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::NOTTY
+        )
 }
 
 /// Returns whether an error means that a hard link, or a rename that replaces nothing, is not

@@ -74,7 +74,8 @@ impl PartFile for OpenPart {
         // close it again.
         let closed = unsafe { rustix::io::try_close(self.file.into_raw_fd()) };
         match closed {
-            // Even if interrupted, Linux has closed it; `write` has accepted the bytes.
+            // Even if interrupted, it is closed, or may be: it is not closed again, which another
+            // thread's file could suffer from. `write` has accepted the bytes.
             Ok(()) | Err(Errno::INTR) => Ok(()),
             Err(error) => Err(error.into()),
         }

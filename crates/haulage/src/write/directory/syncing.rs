@@ -1,5 +1,5 @@
 //! Makes what was written and named survive a power cut: by one sync of the file system or, where
-//! that call is missing, by one of each file and folder.
+//! that call is missing, by one of each file and folder, and then of the drive.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -17,13 +17,20 @@ use crate::sync::lock;
 use crate::sys::flush;
 
 /// How the run's file system is synced.
-#[derive(Default)]
 pub(super) struct Syncing(RwLock<Way>);
 
-#[derive(Default)]
+impl Default for Syncing {
+    fn default() -> Self {
+        Self(RwLock::new(if flush::HAS_FILE_SYSTEMS {
+            Way::Whole
+        } else {
+            Way::Each(std::sync::Mutex::default())
+        }))
+    }
+}
+
 enum Way {
     /// With one call for the whole file system.
-    #[default]
     Whole,
     /// One by one: the folders in which names were given since the last sync.
     Each(std::sync::Mutex<HashSet<Box<str>>>),
@@ -69,7 +76,7 @@ impl Syncing {
         for path in &named {
             of_folder(&*folder(path)?)?;
         }
-        Ok(())
+        of_drive(root)
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Way> {
@@ -94,7 +101,8 @@ impl Naming<'_> {
     }
 }
 
-/// Syncs a file's bytes. A file system that has no such call keeps nothing that could be lost.
+/// Syncs a file's bytes as far as its drive; [`of_drive`] has to follow. A file system that has no
+/// such call keeps nothing that could be lost.
 pub(super) fn of_file(file: impl AsFd) -> io::Result<()> {
     match flush::file(&file) {
         Err(error) if is_missing(error) => {}
@@ -117,8 +125,16 @@ pub(crate) fn lacks_sync(database: &Path) -> bool {
     answers.into_iter().flatten().any(is_missing)
 }
 
-/// Syncs the names in a folder, where its file system can do that.
-fn of_folder(folder: impl AsFd) -> io::Result<()> {
+/// Makes the drive of an open file keep all that was synced as far as the drive.
+pub(super) fn of_drive(any: impl AsFd) -> io::Result<()> {
+    match flush::drive(any) {
+        Err(error) if is_missing(error) => Ok(()),
+        synced => Ok(synced?),
+    }
+}
+
+/// Syncs the names in a folder, where its file system can do that, as far as its drive.
+pub(super) fn of_folder(folder: impl AsFd) -> io::Result<()> {
     match fsync(folder) {
         Err(error) if is_missing(error) => Ok(()),
         synced => Ok(synced?),
