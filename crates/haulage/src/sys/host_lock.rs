@@ -38,8 +38,8 @@ mod portable {
     /// Held until it is dropped, or the process ends.
     pub(crate) struct HostLock(#[expect(dead_code, reason = "held, not used")] OwnedFd);
 
-    /// Takes the lock of this name, of a file for temporary files, which stays. `None` while another
-    /// process has it, or where the file belongs to a user who lets nobody else read it.
+    /// Takes the lock of this name: of a file among temporary files, which stays. `None` while
+    /// another process has it, or where the file belongs to a user who lets nobody else read it.
     pub(crate) fn take(name: &str) -> io::Result<Option<HostLock>> {
         // Not the folder that the environment names: that differs from user to user.
         let path = format!("/tmp/{name}.lock");

@@ -32,12 +32,12 @@ mod portable {
 
     use tokio::net::TcpSocket;
 
-    /// Always fails.
+    /// Returns an error, always.
     pub(crate) fn bind(_socket: &TcpSocket, _name: &str) -> io::Result<()> {
         Err(takes_no_name())
     }
 
-    /// Always fails.
+    /// Returns an error, always.
     pub(crate) fn find(_name: &str) -> io::Result<()> {
         Err(takes_no_name())
     }

@@ -55,7 +55,7 @@ mod portable {
     pub(crate) enum Pipe {}
 
     impl Pipe {
-        /// Never makes one.
+        /// Returns an error, always.
         pub(crate) fn new(_room: usize) -> io::Result<Self> {
             Err(io::Errno::NOSYS)
         }

@@ -31,8 +31,8 @@ mod linux {
 
     use super::TcpInfo;
 
-    /// Returns what the kernel has measured on a connection so far (`TCP_INFO`). `None` where it does
-    /// not say, as before Linux 5.4.
+    /// Returns what the kernel has measured on a connection so far (`TCP_INFO`). `None` where it
+    /// does not say, as before Linux 5.4.
     pub(crate) fn info(socket: BorrowedFd<'_>) -> Option<TcpInfo> {
         // Offsets of `tcpi_rtt`, `tcpi_rcv_rtt`, `tcpi_min_rtt` and `tcpi_rcv_ooopack` in `struct
         // tcp_info` of `linux/tcp.h`, which only ever grows at its end.
@@ -44,8 +44,8 @@ mod linux {
         let size = info.len();
         let mut length = libc::socklen_t::try_from(size).ok()?;
         #[expect(unsafe_code, reason = "no crate offers it otherwise")]
-        // SAFETY: the descriptor is open for as long as it is borrowed, and the kernel writes no more
-        // than `length` bytes into `info`, which has that many.
+        // SAFETY: the descriptor is open for as long as it is borrowed, and the kernel writes no
+        // more than `length` bytes into `info`, which has that many.
         let done = unsafe {
             libc::getsockopt(
                 socket.as_raw_fd(),
@@ -68,12 +68,12 @@ mod linux {
         })
     }
 
-    /// Announces a window of at most so many bytes (`TCP_WINDOW_CLAMP`). Where the kernel does not know
-    /// that, the server sends more than is of use, which is all.
+    /// Announces a window of at most so many bytes (`TCP_WINDOW_CLAMP`). Where the kernel does not
+    /// know that, the server sends more than is of use, which is all.
     pub(crate) fn clamp_window(socket: BorrowedFd<'_>, most: i32) {
         #[expect(unsafe_code, reason = "no crate offers it otherwise")]
-        // SAFETY: the descriptor is open for as long as it is borrowed, and the kernel reads the four
-        // bytes of `most`, which lives until the call returns.
+        // SAFETY: the descriptor is open for as long as it is borrowed, and the kernel reads the
+        // four bytes of `most`, which lives until the call returns.
         unsafe {
             libc::setsockopt(
                 socket.as_raw_fd(),

@@ -37,12 +37,12 @@ mod portable {
     use rustix::fs::Mode;
     use rustix::{io, path};
 
-    /// There are none: each file has a name.
+    /// Returns an error, always: each file has a name.
     pub(crate) fn create(_folder: impl AsFd, _mode: Mode) -> io::Result<OwnedFd> {
         Err(io::Errno::NOSYS)
     }
 
-    /// Never names anything.
+    /// Returns an error, always.
     pub(crate) fn name(
         _file: impl AsFd,
         _folder: impl AsFd,
