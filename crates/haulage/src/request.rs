@@ -10,6 +10,7 @@ use crate::credentials::netrc::Netrc;
 use crate::error::{Error, ErrorKind};
 use crate::http_url::{HttpUrl, Parsed, UrlError};
 use crate::options::{HostPattern, check_header};
+use crate::pieces::PieceHashes;
 use crate::plan::name::RelativeName;
 use crate::redact::{redacted, without_userinfo};
 use crate::request_key::RequestKey;
@@ -40,6 +41,8 @@ pub(crate) struct Extra {
     pub(crate) headers: HeaderMap,
     /// The length of its file, in bytes.
     pub(crate) size: Option<u64>,
+    /// The hashes of the pieces of its file.
+    pub(crate) pieces: Option<PieceHashes>,
     /// Carried to its outcome: names and values.
     pub(crate) carried: Vec<(Arc<str>, Arc<str>)>,
 }
@@ -188,6 +191,28 @@ impl Request {
     pub fn sized(mut self, bytes: u64) -> Self {
         self.extra.get_or_insert_default().size = Some(bytes);
         self
+    }
+
+    /// Sets the hashes of the pieces of its file. If the file is there and damaged, only the pieces
+    /// that are damaged are fetched again. They are used if its length is known
+    /// ([`sized`](Self::sized)) and they are as many as it has.
+    #[must_use]
+    pub fn pieces(mut self, pieces: PieceHashes) -> Self {
+        self.extra.get_or_insert_default().pieces = Some(pieces);
+        self
+    }
+
+    /// Returns the same without the hashes of its pieces.
+    pub(crate) fn without_pieces(mut self) -> Self {
+        if let Some(extra) = &mut self.extra {
+            extra.pieces = None;
+        }
+        self
+    }
+
+    /// Returns the hashes of the pieces of its file; `None` if they are not known.
+    pub(crate) fn piece_hashes(&self) -> Option<&PieceHashes> {
+        self.extra.as_ref()?.pieces.as_ref()
     }
 
     /// Adds something that is carried to its [`Outcome`](crate::Outcome::carried), and means

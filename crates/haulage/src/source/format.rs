@@ -9,6 +9,8 @@ use super::checksums;
 use super::csv::dialect;
 use super::lines::{BYTE_ORDER_MARK, Lines};
 use super::list_name;
+use super::sitemap::IS_FEED;
+use super::xml::root::Beginning;
 
 /// What a list is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +31,10 @@ pub enum ListFormat {
     /// Record batches in Arrow's IPC format, a stream or a file. They can be read with the feature
     /// `parquet`.
     Arrow,
+    /// A Metalink, as [`Metalink`](super::Metalink) reads it.
+    Metalink,
+    /// A sitemap, as [`Sitemap`](super::Sitemap) reads it.
+    Sitemap,
 }
 
 /// What is known of a list before its rows are read.
@@ -54,6 +60,8 @@ impl ListFormat {
             "jsonl" | "ndjson" => Some(Self::Jsonl),
             "parquet" => Some(Self::Parquet),
             "arrow" | "arrows" | "feather" | "ipc" => Some(Self::Arrow),
+            "meta4" | "metalink" => Some(Self::Metalink),
+            "xml" if list_name::is_of_sitemap(name) => Some(Self::Sitemap),
             _ => None,
         }
     }
@@ -69,6 +77,8 @@ impl ListFormat {
             Self::Jsonl => "jsonl",
             Self::Parquet => "parquet",
             Self::Arrow => "arrow",
+            Self::Metalink => "metalink",
+            Self::Sitemap => "sitemap",
         }
     }
 
@@ -93,6 +103,12 @@ impl ListFormat {
             return Detected::NoList(why);
         }
         if let Some(detected) = of_block(block) {
+            return detected;
+        }
+        if matches!(Beginning::of(block), Beginning::Unfinished) {
+            lines.block_until(|block| Beginning::of(block) != Beginning::Unfinished);
+        }
+        if let Some(detected) = of_xml(lines.first_block()) {
             return detected;
         }
         let Some(line) = lines.next() else {
@@ -138,6 +154,27 @@ fn of_block(block: &[u8]) -> Option<Detected> {
         text if aria2::is_aria2(&String::from_utf8_lossy(text)) => {
             Some(Detected::Format(ListFormat::Aria2))
         }
+        _ => None,
+    }
+}
+
+/// Returns what the root element tells, if a text is XML or a web page.
+fn of_xml(block: &[u8]) -> Option<Detected> {
+    let text = block.strip_prefix(BYTE_ORDER_MARK).unwrap_or(block);
+    let root = match Beginning::of(text) {
+        Beginning::Root(name) => name,
+        Beginning::Unfinished | Beginning::NoXml => return None,
+    };
+    match root {
+        b"metalink" => Some(Detected::Format(ListFormat::Metalink)),
+        b"urlset" | b"sitemapindex" => Some(Detected::Format(ListFormat::Sitemap)),
+        b"rss" | b"feed" | b"RDF" => Some(Detected::NoList(IS_FEED)),
+        _ if root.eq_ignore_ascii_case(b"html") => Some(Detected::NoList(
+            "it is a web page, not a list; give a list of the URLs in it",
+        )),
+        _ if text.trim_ascii_start().starts_with(b"<?xml") => Some(Detected::NoList(
+            "it is XML, but neither a Metalink nor a sitemap",
+        )),
         _ => None,
     }
 }
@@ -198,6 +235,16 @@ mod tests {
             ("url\nhttp://h/a\n".to_owned(), ListFormat::Csv),
             ("http://h/a?b,url\n".to_owned(), ListFormat::Text),
             (
+                format!(
+                    "<?xml version='1.0'?>\n<!--{}-->\n<metalink>",
+                    "\n".repeat(9_000)
+                ),
+                ListFormat::Metalink,
+            ),
+            ("\u{feff}<s:urlset>".to_owned(), ListFormat::Sitemap),
+            ("<sitemapindex/>".to_owned(), ListFormat::Sitemap),
+            ("<http://h/a>\n".to_owned(), ListFormat::Text),
+            (
                 " \n{\"url\": \"http://h/a\"}\n".to_owned(),
                 ListFormat::Jsonl,
             ),
@@ -216,6 +263,10 @@ mod tests {
         for content in [
             &b"\x7fELF\x02\x01\x01\0\0"[..],
             b"[\n{\"url\": \"http://h/a\"}]",
+            b"<?xml version='1.0'?>\n<rss><channel>",
+            b"<feed xmlns='http://www.w3.org/2005/Atom'>",
+            b"<!DOCTYPE html>\n<html lang='en'>",
+            b"<?xml version='1.0'?><project>",
         ] {
             assert!(
                 matches!(of_content(content), Detected::NoList(_)),
@@ -234,6 +285,12 @@ mod tests {
             ("x.jsonl.bz2", Some(ListFormat::Jsonl)),
             ("x.parquet", Some(ListFormat::Parquet)),
             ("x.feather", Some(ListFormat::Arrow)),
+            ("d/ubuntu.iso.meta4", Some(ListFormat::Metalink)),
+            ("f.metalink.gz", Some(ListFormat::Metalink)),
+            ("sitemap.xml", Some(ListFormat::Sitemap)),
+            ("a/Sitemap_index-2.xml.gz", Some(ListFormat::Sitemap)),
+            ("post-sitemap.xml", None),
+            ("urls.xml", None),
             ("urls.txt", None),
             ("csv", None),
             ("-", None),

@@ -23,6 +23,7 @@ mod jsonl;
 mod lines;
 mod list;
 mod list_name;
+mod metalink;
 mod options;
 #[cfg(feature = "parquet")]
 mod parquet;
@@ -30,7 +31,9 @@ mod pattern;
 pub(crate) mod prefix;
 mod sample;
 mod shard;
+mod sitemap;
 mod text;
+mod xml;
 
 pub use aria2::Aria2List;
 #[cfg(feature = "parquet")]
@@ -41,10 +44,13 @@ pub use decompressed::Decompressed;
 pub use format::{Detected, ListFormat};
 pub use jsonl::JsonLines;
 pub use list::{List, count_rows, count_rows_of_file};
+pub use list::{List, count_rows};
+pub use metalink::Metalink;
 pub use options::{Columns, ListOptions};
 #[cfg(feature = "parquet")]
 pub use parquet::ParquetList;
 pub use pattern::{Expansion, Pattern};
 pub use sample::sample;
 pub use shard::Shard;
+pub use sitemap::{Fetch, Sitemap};
 pub use text::TextList;
