@@ -1,7 +1,6 @@
 //! The hashes of a file's pieces: which parts of a file on disk are right.
 
 use std::num::NonZeroU64;
-use std::ops::Range;
 use std::sync::Arc;
 
 use crate::checksum::Algorithm;
@@ -86,15 +85,10 @@ impl PieceHashes {
         total.div_ceil(self.length()) == self.count()
     }
 
-    /// Returns the ranges of bytes and the digests of the pieces of a file of this length, in
-    /// order.
-    pub(crate) fn of(&self, total: u64) -> impl Iterator<Item = (Range<u64>, &[u8])> {
-        let digests = self.digests.chunks_exact(self.algorithm.digest_length());
-        let starts = (0..).map(|piece: u64| piece.saturating_mul(self.length()));
-        starts.zip(digests).map(move |(start, digest)| {
-            let end = start.saturating_add(self.length()).min(total);
-            (start.min(total)..end, digest)
-        })
+    /// Returns the digest of the nth piece, from 0; `None` if there are fewer.
+    pub(crate) fn digest(&self, nth: u64) -> Option<&[u8]> {
+        let mut digests = self.digests.chunks_exact(self.algorithm.digest_length());
+        digests.nth(usize::try_from(nth).ok()?)
     }
 
     /// Returns the digests, for whoever counts how much memory they take.
@@ -118,8 +112,8 @@ mod tests {
         for (total, fits) in [(20, false), (21, true), (30, true), (31, false), (0, false)] {
             assert_eq!(pieces.fit(total), fits, "{total}");
         }
-        let ranges: Vec<_> = pieces.of(25).map(|(range, _)| range).collect();
-        assert_eq!(ranges, [0..10, 10..20, 20..25]);
+        assert_eq!(pieces.digest(2), Some(&[0; 16][..]));
+        assert_eq!(pieces.digest(3), None);
     }
 
     #[test]

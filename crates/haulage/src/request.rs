@@ -215,6 +215,18 @@ impl Request {
         self.extra.as_ref()?.pieces.as_ref()
     }
 
+    /// Returns the hashes of the pieces of its file and its length; `None` if they are not known,
+    /// or do not agree.
+    pub(crate) fn usable_pieces(&self) -> Option<(&PieceHashes, u64)> {
+        let (pieces, size) = (self.piece_hashes()?, self.size()?);
+        (size > 0 && pieces.fit(size)).then_some((pieces, size))
+    }
+
+    /// Returns whether the whole of its file is compared with hashes that the row has.
+    pub(crate) fn is_checked(&self) -> bool {
+        !self.checksums.is_empty() || self.usable_pieces().is_some()
+    }
+
     /// Adds something that is carried to its [`Outcome`](crate::Outcome::carried), and means
     /// nothing to the engine.
     #[must_use]

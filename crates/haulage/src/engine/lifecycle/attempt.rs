@@ -52,6 +52,7 @@ impl Run {
             promised: entity.length,
             size: item.request.size(),
             modified: entity.modified(),
+            repairs: item.progress.repairs.as_deref().copied(),
             done: Box::new(move |saved| match saved {
                 Ok(saved) => {
                     if let Some(kept) = &item.progress.partial {
@@ -60,19 +61,27 @@ impl Run {
                     run.done(item, entity, saved);
                 }
                 Err(error) => {
-                    let mut item = item;
-                    if error.kind() == ErrorKind::Checksum && item.progress.is_mixed() {
-                        return run.go_on_with_one(item, &error);
+                    if error.kind() == ErrorKind::Checksum {
+                        let not_saved = |item, error| run.not_saved(item, error);
+                        return run.keep_right_pieces(item, error, not_saved);
                     }
-                    // After a disk error, a later run can resume the partial file.
-                    if error.kind() != ErrorKind::Disk {
-                        run.parts.discard(&mut item.progress);
-                    }
-                    run.failed(item, error);
+                    run.not_saved(item, error);
                 }
             }),
         };
         part.commit(saving).await;
+    }
+
+    /// Goes on with an item whose file was received, but is not the right one, or cannot be named.
+    fn not_saved(self: &Arc<Self>, mut item: Box<Item>, error: Error) {
+        if error.kind() == ErrorKind::Checksum && item.progress.is_mixed() {
+            return self.go_on_with_one(item, &error);
+        }
+        // After a disk error, a later run can resume the partial file.
+        if error.kind() != ErrorKind::Disk {
+            self.parts.discard(&mut item.progress);
+        }
+        self.failed(item, error);
     }
 
     /// Commits an item's partial file, which is complete now, as [`save`](Self::save) does.
