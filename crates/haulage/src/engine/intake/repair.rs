@@ -110,10 +110,21 @@ impl Run {
             "{} of {total} bytes are in damaged pieces, which are fetched again: {error}",
             total - ranges.covered()
         );
-        part.keep_ranges(&ranges);
+        for source in part.keep_ranges(&ranges) {
+            if !item.progress.untrusted_sources.contains(&source) {
+                item.progress.untrusted_sources.push(source);
+            }
+        }
         item.progress.rounds_of_pieces += 1;
         item.progress.restart_reason = Some(why.as_str().into());
-        let _ = item.next_source(true);
+        let is_trusted = |nth: &usize| !item.progress.untrusted_sources.contains(nth);
+        match (0..item.sources()).find(is_trusted) {
+            Some(other) => item.go_to_source(other),
+            // In the order of the row, since none is better than the others.
+            None => {
+                item.next_source(true);
+            }
+        }
         self.ask_again(item, Error::new(error.kind(), why));
     }
 }

@@ -16,6 +16,8 @@ use crate::source::xml::Element;
 
 /// Maximum URLs of a file.
 const MAX_URLS: usize = 10_000;
+/// Maximum URLs of a file that are kept: the best ones.
+const MAX_KEPT_URLS: usize = 500;
 /// Maximum bytes of text of a file, its piece hashes not counted.
 const MAX_TEXT: usize = 1024 * 1024;
 /// The priority of a URL that has none (RFC 5854 §4.2.16.1).
@@ -272,7 +274,7 @@ fn best_of(
     let is_near = |rank: &Rank| locations.contains(&rank.location);
     all.sort_by_key(|(_, rank)| (Reverse(is_near(rank)), rank.order));
     let (mut best, mut error) = (None::<Request>, None);
-    for (url, _) in all {
+    for (url, _) in all.into_iter().take(MAX_KEPT_URLS) {
         // One that cannot be used does no harm beside others.
         match (request_for(&url, base, urls), &mut best) {
             (Ok(mirror), Some(best)) => best.mirrors.push((mirror.url, mirror.credentials)),

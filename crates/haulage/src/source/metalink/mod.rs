@@ -95,14 +95,7 @@ impl<R: Read> Metalink<R> {
         if std::mem::replace(&mut self.has_begun, true) {
             return Ok(Ok(()));
         }
-        loop {
-            match self.xml.next()? {
-                Some(Piece::Start(root)) if root.name == "metalink" => return Ok(Ok(())),
-                Some(Piece::Start(root)) => return Ok(Err(wrong_root("a Metalink", &root))),
-                Some(_) => {}
-                None => return Ok(Err(input("it is not a Metalink: it has no element"))),
-            }
-        }
+        read_root(&mut self.xml)
     }
 
     /// Takes the error that ended the list early; `None` if there was none. What it cut off of a
@@ -196,12 +189,27 @@ impl<R: Read> Iterator for Metalink<R> {
 
 impl<R: Read> FusedIterator for Metalink<R> {}
 
+/// Reads the root element.
+///
+/// # Errors
+/// If reading fails; of kind `input`, if the root is not that of a Metalink.
+fn read_root<R: Read>(xml: &mut Xml<R>) -> io::Result<Result<(), Error>> {
+    loop {
+        match xml.next()? {
+            Some(Piece::Start(root)) if root.name == "metalink" => return Ok(Ok(())),
+            Some(Piece::Start(root)) => return Ok(Err(wrong_root("a Metalink", &root))),
+            Some(_) => {}
+            None => return Ok(Err(input("it is not a Metalink: it has no element"))),
+        }
+    }
+}
+
 /// Reads on to the next file; `None` if there is none. Version 3 has them in an element `files`.
 fn next_file<R: Read>(xml: &mut Xml<R>) -> io::Result<Option<Element>> {
     while let Some(piece) = xml.next()? {
         match piece {
             Piece::Start(element) if element.name == "file" => return Ok(Some(element)),
-            Piece::Start(element) if element.name == "files" || xml.depth() == 1 => {}
+            Piece::Start(element) if element.name == "files" => {}
             Piece::Start(_) => xml.leave_out()?,
             Piece::Text(_) | Piece::UnknownEntity(_) | Piece::End => {}
         }
@@ -215,6 +223,7 @@ fn next_file<R: Read>(xml: &mut Xml<R>) -> io::Result<Option<Element>> {
 /// If reading fails, or the document is broken.
 pub(super) fn count(reader: impl Read) -> io::Result<u64> {
     let mut xml = Xml::new(reader, 1);
+    read_root(&mut xml)?.map_err(io::Error::other)?;
     let mut rows = 0;
     while next_file(&mut xml)?.is_some() {
         xml.leave_out()?;

@@ -120,11 +120,6 @@ impl<R: Read> Xml<R> {
         self.line
     }
 
-    /// Returns how many elements are open.
-    pub(super) const fn depth(&self) -> usize {
-        self.depth
-    }
-
     /// Returns the next piece; `None` once the root has ended.
     ///
     /// # Errors
@@ -297,7 +292,7 @@ fn invalid(line: u64, what: &str) -> io::Error {
     let what = redacted(what).replace(char::is_control, " ");
     io::Error::new(
         io::ErrorKind::InvalidData,
-        format!("its XML is broken in line {line}: {what}; what stands before that is used"),
+        format!("its XML is broken in line {line}: {what}"),
     )
 }
 
