@@ -9,8 +9,7 @@ use super::checksums;
 use super::csv::dialect;
 use super::lines::{BYTE_ORDER_MARK, Lines};
 use super::list_name;
-use super::sitemap::IS_FEED;
-use super::xml::root::Beginning;
+use super::xml::root::{Beginning, IS_FEED};
 
 /// What a list is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

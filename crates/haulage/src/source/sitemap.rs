@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-pub(super) use self::document::IS_FEED;
 use self::document::{Document, Entry, Kind};
 use super::base::{Base, request_for};
 use super::cells::json_text;

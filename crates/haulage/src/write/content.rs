@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use super::decode::Decoder;
 use super::hash::Hashes;
-use super::pieces::PieceCheck;
+use super::piece_check::PieceCheck;
 use super::write_error::WriteError;
 use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};

@@ -26,6 +26,7 @@ mod hash;
 mod memory;
 mod output;
 mod part;
+mod piece_check;
 pub(crate) mod pieces;
 mod place_of_state;
 mod preview;

@@ -52,10 +52,6 @@ fn damaged(places: &[usize]) -> Vec<u8> {
     bytes
 }
 
-fn put(sandbox: &Sandbox, bytes: &[u8]) {
-    std::fs::write(sandbox.path("a"), bytes).unwrap();
-}
-
 fn run(sandbox: &Sandbox, request: Request) -> Outcome {
     sandbox.run([Ok(request) as Row]).pop().unwrap()
 }
@@ -85,7 +81,7 @@ fn of_a_damaged_file_only_the_damaged_pieces_are_fetched() {
     for has_checksum in [true, false] {
         let (origin, sandbox) = (Origin::plain(), Sandbox::new());
         let url = serve(&origin, file());
-        put(&sandbox, &damaged(&places));
+        sandbox.write("a", &damaged(&places));
         let outcome = run(&sandbox, row(&url, has_checksum));
         assert_done(&outcome);
         assert_eq!(ranges(&origin), places.map(range_of));
@@ -94,7 +90,7 @@ fn of_a_damaged_file_only_the_damaged_pieces_are_fetched() {
         assert_eq!(outcome.path.as_deref(), Some("a"));
         assert_eq!(outcome.verified.name(), "checksum");
         let kept = TOTAL - 2 * PIECE - (TOTAL % PIECE);
-        assert_eq!(outcome.from_earlier_runs as usize, kept);
+        assert_eq!(outcome.from_earlier_runs, kept as u64);
     }
 }
 
@@ -102,7 +98,7 @@ fn of_a_damaged_file_only_the_damaged_pieces_are_fetched() {
 fn a_file_whose_pieces_are_right_is_not_fetched() {
     let (origin, sandbox) = (Origin::plain(), Sandbox::new());
     let url = serve(&origin, file());
-    put(&sandbox, &file().bytes());
+    sandbox.write("a", &file().bytes());
     let outcome = run(&sandbox, row(&url, false));
     assert_eq!(outcome.status.name(), "skipped");
     assert_eq!(outcome.verified.name(), "checksum");
@@ -114,7 +110,7 @@ fn if_the_server_has_another_file_the_damaged_one_stays() {
     for has_checksum in [true, false] {
         let (origin, sandbox) = (Origin::plain(), Sandbox::new());
         let url = serve(&origin, Body::seeded(8, TOTAL as u64));
-        put(&sandbox, &damaged(&[5]));
+        sandbox.write("a", &damaged(&[5]));
         let outcome = run(&sandbox, row(&url, has_checksum));
         let error = error_of(&outcome);
         assert_eq!(error.kind().name(), "checksum", "{error}");
@@ -130,7 +126,7 @@ fn a_file_with_few_right_pieces_stays_beside_the_new_one() {
     let (origin, sandbox) = (Origin::plain(), Sandbox::new());
     let url = serve(&origin, file());
     let all: Vec<_> = (0..20).map(|piece| piece * PIECE).collect();
-    put(&sandbox, &damaged(&all));
+    sandbox.write("a", &damaged(&all));
     let outcome = run(&sandbox, row(&url, true));
     assert_done(&outcome);
     assert_eq!(sandbox.names().len(), 2);
@@ -143,7 +139,7 @@ fn a_file_of_another_length_is_another_one() {
     let (origin, sandbox) = (Origin::plain(), Sandbox::new());
     let url = serve(&origin, file());
     let longer = [file().bytes(), vec![0]].concat();
-    put(&sandbox, &longer);
+    sandbox.write("a", &longer);
     let outcome = run(&sandbox, row(&url, true));
     assert_done(&outcome);
     assert_eq!(sandbox.names().len(), 2);
@@ -154,7 +150,7 @@ fn a_file_of_another_length_is_another_one() {
 fn a_file_that_another_program_has_not_finished_stays() {
     let (origin, sandbox) = (Origin::plain(), Sandbox::new());
     let url = serve(&origin, file());
-    put(&sandbox, &damaged(&[5]));
+    sandbox.write("a", &damaged(&[5]));
     sandbox.write("a.aria2", "");
     let outcome = run(&sandbox, row(&url, true));
     let error = error_of(&outcome);
@@ -166,7 +162,7 @@ fn a_file_that_another_program_has_not_finished_stays() {
 fn a_link_to_a_damaged_file_stays() {
     let (origin, sandbox) = (Origin::plain(), Sandbox::new());
     let url = serve(&origin, file());
-    std::fs::write(sandbox.path("real"), damaged(&[5])).unwrap();
+    sandbox.write("real", damaged(&[5]));
     std::os::unix::fs::symlink("real", sandbox.path("a")).unwrap();
     let outcome = run(&sandbox, row(&url, true));
     assert_done(&outcome);
@@ -180,7 +176,7 @@ fn what_is_overwritten_is_not_read() {
     let (origin, mut sandbox) = (Origin::plain(), Sandbox::new());
     let url = serve(&origin, file());
     sandbox.options.existing = Existing::Overwrite;
-    put(&sandbox, &damaged(&[5]));
+    sandbox.write("a", &damaged(&[5]));
     let outcome = run(&sandbox, row(&url, true));
     assert_done(&outcome);
     assert_eq!(ranges(&origin), [""]);

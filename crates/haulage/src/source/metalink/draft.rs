@@ -180,7 +180,7 @@ impl Draft {
         let text = element.text().map(|text| text.trim().to_owned());
         let text = text.unwrap_or_default();
         match element {
-            Open::Resources | Open::Verification => {}
+            Open::Resources | Open::Verification | Open::Hash(_, None) => {}
             Open::Url(_, rank) => {
                 if rank.is_other || is_other(&text) {
                     self.others += 1;
@@ -191,7 +191,6 @@ impl Draft {
                 }
             }
             Open::Hash(_, Some(algorithm)) => self.checksums.push((algorithm, text)),
-            Open::Hash(_, None) => {}
             Open::Size(_) => self.size = Some(text),
             Open::PieceHash(_, position) => self.add_digest(position, &text),
             Open::Pieces => self.keep_pieces(),

@@ -11,7 +11,7 @@ use super::base::Base;
 use super::lines::{Lines, Rest};
 use super::options::{ListOptions, input};
 use super::prefix::UrlParser;
-use super::xml::{Element, Piece, Xml, unknown_entity};
+use super::xml::{Element, Piece, Xml, unknown_entity, wrong_root};
 use crate::error::Error;
 use crate::redact::redacted;
 use crate::request::{BadRow, Request, Row, RowLocation};
@@ -230,12 +230,6 @@ pub(super) fn count(reader: impl Read) -> io::Result<u64> {
         rows += 1;
     }
     Ok(rows)
-}
-
-/// Returns the error for a document with another root element than is expected.
-pub(super) fn wrong_root(expected: &str, root: &Element) -> Error {
-    let name = redacted(&root.name).replace(char::is_control, " ");
-    input(format!("it is not {expected}: its root is <{name}>"))
 }
 
 #[cfg(test)]

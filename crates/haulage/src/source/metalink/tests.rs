@@ -107,9 +107,9 @@ fn mirrorbrain_version_4_is_read() {
     );
     let pieces = request.piece_hashes().unwrap();
     assert_eq!((pieces.length(), pieces.count()), (262_144, 3));
-    let line = request.location.unwrap().line;
+    let line = usize::try_from(request.location.unwrap().line).unwrap();
     assert_eq!(
-        list.lines().nth(line as usize - 1).unwrap().trim(),
+        list.lines().nth(line - 1).unwrap().trim(),
         "<file name=\"iso/a b.iso\">"
     );
 }

@@ -3,15 +3,12 @@
 use std::io::{self, Read};
 
 use crate::error::Error;
-use crate::source::metalink::wrong_root;
 use crate::source::options::input;
-use crate::source::xml::{Element, Piece, Xml, unknown_entity};
+use crate::source::xml::root::IS_FEED;
+use crate::source::xml::{Element, Piece, Xml, unknown_entity, wrong_root};
 
 /// Maximum bytes of text of an entry.
 const MAX_TEXT: usize = 1024 * 1024;
-/// Why a feed is not read.
-pub(in crate::source) const IS_FEED: &str =
-    "it is a feed (RSS or Atom), not a sitemap; give a list of the URLs in it";
 
 /// What a document has entries of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -93,6 +93,12 @@ pub(super) fn unknown_entity(name: &str) -> Error {
     ))
 }
 
+/// Returns the error for a document with another root element than is expected.
+pub(super) fn wrong_root(expected: &str, root: &Element) -> Error {
+    let name = redacted(&root.name).replace(char::is_control, " ");
+    input(format!("it is not {expected}: its root is <{name}>"))
+}
+
 impl<R: Read> Xml<R> {
     /// Creates a document from a reader, whose first line has this number.
     pub(super) fn new(reader: R, line: u64) -> Self {

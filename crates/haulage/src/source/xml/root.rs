@@ -4,6 +4,10 @@ use memchr::memmem;
 
 use crate::source::lines::BYTE_ORDER_MARK;
 
+/// Why a feed is not read.
+pub(in crate::source) const IS_FEED: &str =
+    "it is a feed (RSS or Atom), not a sitemap; give a list of the URLs in it";
+
 /// What the first bytes of a text are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::source) enum Beginning<'a> {
@@ -57,12 +61,11 @@ fn after_doctype(text: &[u8]) -> Option<&[u8]> {
     for (at, byte) in text.iter().enumerate() {
         match (quote, byte) {
             (Some(open), _) if open == *byte => quote = None,
-            (Some(_), _) => {}
             (None, b'"' | b'\'') => quote = Some(*byte),
             (None, b'[') => is_in_brackets = true,
             (None, b']') => is_in_brackets = false,
             (None, b'>') if !is_in_brackets => return Some(&text[at + 1..]),
-            (None, _) => {}
+            (Some(_) | None, _) => {}
         }
     }
     None
