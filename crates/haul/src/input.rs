@@ -377,6 +377,8 @@ fn count_of(content: &[u8], format: Option<ListFormat>) -> Count {
 
 #[cfg(test)]
 mod tests {
+    use haulage::source::Decompressed;
+
     use super::*;
 
     /// A reader that returns one row and then fails.

@@ -43,7 +43,6 @@ pub use csv::CsvList;
 pub use decompressed::Decompressed;
 pub use format::{Detected, ListFormat};
 pub use jsonl::JsonLines;
-pub use list::{List, count_rows};
 pub use list::{List, count_rows, count_rows_of_file};
 pub use metalink::Metalink;
 pub use options::{Columns, ListOptions};

@@ -81,7 +81,7 @@ fn of_a_damaged_file_only_the_damaged_pieces_are_fetched() {
     for has_checksum in [true, false] {
         let (origin, sandbox) = (Origin::plain(), Sandbox::new());
         let url = serve(&origin, file());
-        sandbox.write("a", &damaged(&places));
+        sandbox.write("a", damaged(&places));
         let outcome = run(&sandbox, row(&url, has_checksum));
         assert_done(&outcome);
         assert_eq!(ranges(&origin), places.map(range_of));
@@ -98,7 +98,7 @@ fn of_a_damaged_file_only_the_damaged_pieces_are_fetched() {
 fn a_file_whose_pieces_are_right_is_not_fetched() {
     let (origin, sandbox) = (Origin::plain(), Sandbox::new());
     let url = serve(&origin, file());
-    sandbox.write("a", &file().bytes());
+    sandbox.write("a", file().bytes());
     let outcome = run(&sandbox, row(&url, false));
     assert_eq!(outcome.status.name(), "skipped");
     assert_eq!(outcome.verified.name(), "checksum");
@@ -110,7 +110,7 @@ fn if_the_server_has_another_file_the_damaged_one_stays() {
     for has_checksum in [true, false] {
         let (origin, sandbox) = (Origin::plain(), Sandbox::new());
         let url = serve(&origin, Body::seeded(8, TOTAL as u64));
-        sandbox.write("a", &damaged(&[5]));
+        sandbox.write("a", damaged(&[5]));
         let outcome = run(&sandbox, row(&url, has_checksum));
         let error = error_of(&outcome);
         assert_eq!(error.kind().name(), "checksum", "{error}");
@@ -126,7 +126,7 @@ fn a_file_with_few_right_pieces_stays_beside_the_new_one() {
     let (origin, sandbox) = (Origin::plain(), Sandbox::new());
     let url = serve(&origin, file());
     let all: Vec<_> = (0..20).map(|piece| piece * PIECE).collect();
-    sandbox.write("a", &damaged(&all));
+    sandbox.write("a", damaged(&all));
     let outcome = run(&sandbox, row(&url, true));
     assert_done(&outcome);
     assert_eq!(sandbox.names().len(), 2);
@@ -150,7 +150,7 @@ fn a_file_of_another_length_is_another_one() {
 fn a_file_that_another_program_has_not_finished_stays() {
     let (origin, sandbox) = (Origin::plain(), Sandbox::new());
     let url = serve(&origin, file());
-    sandbox.write("a", &damaged(&[5]));
+    sandbox.write("a", damaged(&[5]));
     sandbox.write("a.aria2", "");
     let outcome = run(&sandbox, row(&url, true));
     let error = error_of(&outcome);
@@ -176,7 +176,7 @@ fn what_is_overwritten_is_not_read() {
     let (origin, mut sandbox) = (Origin::plain(), Sandbox::new());
     let url = serve(&origin, file());
     sandbox.options.existing = Existing::Overwrite;
-    sandbox.write("a", &damaged(&[5]));
+    sandbox.write("a", damaged(&[5]));
     let outcome = run(&sandbox, row(&url, true));
     assert_done(&outcome);
     assert_eq!(ranges(&origin), [""]);

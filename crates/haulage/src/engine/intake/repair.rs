@@ -111,14 +111,14 @@ impl Run {
             total - ranges.covered()
         );
         for source in part.keep_ranges(&ranges) {
-            if !item.progress.untrusted_sources.contains(&source) {
-                item.progress.untrusted_sources.push(source);
+            if !item.progress.damaging_sources.contains(&source) {
+                item.progress.damaging_sources.push(source);
             }
         }
         item.progress.rounds_of_pieces += 1;
         item.progress.restart_reason = Some(why.as_str().into());
-        let is_trusted = |nth: &usize| !item.progress.untrusted_sources.contains(nth);
-        match (0..item.sources()).find(is_trusted) {
+        let is_sound = |nth: &usize| !item.progress.damaging_sources.contains(nth);
+        match (0..item.sources()).find(is_sound) {
             Some(other) => item.go_to_source(other),
             // In the order of the row, since none is better than the others.
             None => {

@@ -25,6 +25,9 @@ pub(crate) struct Progress {
     pub(crate) repairs: Option<Box<Seen>>,
     /// How often damaged pieces of it were fetched again.
     pub(crate) rounds_of_pieces: u32,
+    /// Numbers of the item's URLs that have contributed to damaged pieces. From then on one URL at
+    /// a time is requested.
+    pub(crate) damaging_sources: Vec<usize>,
     /// Numbers of the item's URLs that have contributed to a file with a wrong checksum. From then
     /// on bytes of different URLs are not joined.
     pub(crate) untrusted_sources: Vec<usize>,

@@ -288,7 +288,8 @@ impl Run {
     /// Requests no more segments from the hosts of the mirrors whose bytes were given up: the
     /// item's file is right without them.
     pub(crate) fn distrust(self: &Arc<Self>, item: &Item) {
-        let others = item.progress.untrusted_sources.iter();
+        let untrusted = item.progress.untrusted_sources.iter();
+        let others = untrusted.chain(&item.progress.damaging_sources);
         for nth in others.filter(|nth| **nth != item.mirrors.at()) {
             lock(&self.services.unsplit).insert(origin::key(item.source(*nth)).into());
         }

@@ -46,15 +46,15 @@ fn file(elements: &str) -> String {
     )
 }
 
-/// Returns what MirrorBrain writes for `?meta4`.
+/// Returns what `MirrorBrain` writes for `?meta4`.
 fn mirrorbrain_v4() -> String {
-    let mut mirrors = String::new();
-    for priority in 1..=22 {
+    let mirrors = (1..=22).map(|priority| {
         let country = ["de", "fr", "us", "cz"][priority % 4];
-        mirrors += &format!(
+        format!(
             "    <url location=\"{country}\" priority=\"{priority}\">http://m{priority}.example/iso/a%20b.iso</url>\n"
-        );
-    }
+        )
+    });
+    let mirrors: String = mirrors.collect();
     format!(
         r#"<?xml version="1.0" encoding="UTF-8"?>
 <metalink xmlns="urn:ietf:params:xml:ns:metalink">
@@ -153,7 +153,7 @@ fn mirrorbrain_version_3_is_read() {
     assert_eq!(request.piece_hashes().unwrap().count(), 2);
 }
 
-/// Returns what Fedora's MirrorManager writes.
+/// Returns what Fedora's `MirrorManager` writes.
 fn mirrormanager() -> String {
     format!(
         r#"<?xml version="1.0" encoding="utf-8"?>
