@@ -69,6 +69,7 @@ class TableOptions(TypedDict, total=False):
     max_redirects: int | None
     max_size: Size | None
     max_time: Duration | None
+    metalink_location: str | None
     min_free: Size | None
     min_split_size: Size | None
     netrc: bool | None

@@ -157,6 +157,10 @@ pub fn list(path: &Path, given: &[(String, Option<OsString>)]) -> Result<ListFil
         }
         return Err(in_keywords(problem));
     }
+    if inputs.are_elsewhere() {
+        return Err(Problem::usage("a list is read from a file, not from a URL")
+            .hint("download the list first"));
+    }
     let (sources, told) = inputs.into_parts();
     let rows = Box::new(sources.flatten());
     Ok(ListFile {

@@ -13,6 +13,7 @@ use haulage::{BadRow, Checksum, Error, ErrorKind, Request, Row};
 pub(crate) use self::list_file::format_of;
 use self::paths::Named;
 use crate::exit::Problem;
+use crate::list_fetcher::{self, ListFetcher};
 use crate::report::format;
 
 /// The rows of a source.
@@ -58,6 +59,10 @@ pub(crate) struct Inputs {
     pub(crate) excerpt: Excerpt,
     /// What was decided about the lists, for the user to know.
     pub(crate) notes: Vec<String>,
+    /// Fetches lists that are elsewhere.
+    pub(crate) fetcher: ListFetcher,
+    /// The URLs of lists that are to be fetched, each with the number of its source.
+    unfetched: Vec<(usize, String)>,
     reports: Reports,
     told: Told,
 }
@@ -70,12 +75,15 @@ pub(crate) enum GivenAs {
 
 impl Inputs {
     pub(crate) fn new() -> Self {
-        let (reports, told) = Reports::new();
+        let fetcher = ListFetcher::default();
+        let (reports, told) = Reports::new(fetcher.clone());
         Self {
             sources: Vec::new(),
             given_as: GivenAs::Urls,
             excerpt: Excerpt::default(),
             notes: Vec::new(),
+            fetcher,
+            unfetched: Vec::new(),
             reports,
             told,
         }
@@ -107,6 +115,14 @@ impl Inputs {
     /// If the file cannot be opened or is no list, or if the options do not suit it.
     pub(crate) fn add_list(&mut self, path: &Path, options: &ListOptions) -> Result<(), Problem> {
         self.given_as = GivenAs::List;
+        if let Some(url) = list_fetcher::url_of(path) {
+            self.unfetched.push((self.sources.len(), url.to_owned()));
+            self.add(Input {
+                rows: Box::new(std::iter::empty()),
+                count: Count::Unknown,
+            });
+            return Ok(());
+        }
         if path.as_os_str() == "-" {
             let list = list_file::of_reader(io::stdin(), "-", options)?;
             let rows = self.reports.watch(list, "-".to_owned());
@@ -152,6 +168,40 @@ impl Inputs {
         };
         let rows = self.reports.watch(opened.list, path.display().to_string());
         self.add(Input { rows, count });
+        Ok(())
+    }
+
+    /// Returns whether lists are to be fetched before they can be read.
+    pub(crate) fn are_elsewhere(&self) -> bool {
+        !self.unfetched.is_empty()
+    }
+
+    /// Fetches the lists that are elsewhere. Their URLs are what they are relative to, unless the
+    /// options say something else.
+    ///
+    /// # Errors
+    /// If one cannot be fetched, or is no list, or if the options do not suit it.
+    pub(crate) fn fetch_lists(&mut self, options: &ListOptions) -> Result<(), Problem> {
+        for (nth, url) in std::mem::take(&mut self.unfetched) {
+            let request = Request::new(&url)?;
+            let name = request.url().to_owned();
+            let content = self.fetcher.fetch(request).map_err(|unfetched| {
+                let error = unfetched.error;
+                let problem = Problem::usage(format!("cannot fetch the list {name}: {error}"));
+                if unfetched.is_too_large {
+                    problem.hint("download it first, and give the file with -i")
+                } else {
+                    problem
+                }
+            })?;
+            let mut options = options.clone();
+            options.base_url.get_or_insert(url);
+            let opened = list_file::of_bytes(content.clone(), &name, &options)?;
+            self.notes.extend(opened.note);
+            let count = count_of(&content, opened.format);
+            let rows = self.reports.watch(opened.list, name);
+            self.sources[nth] = Input { rows, count };
+        }
         Ok(())
     }
 
@@ -216,24 +266,31 @@ pub(crate) struct Told {
 /// Where lists tell of what happens while they are read. After the end of the run, nobody listens.
 #[derive(Clone)]
 struct Reports {
+    fetcher: ListFetcher,
     breaks: Sender<Error>,
     notes: Sender<String>,
 }
 
 impl Reports {
-    fn new() -> (Self, Told) {
+    fn new(fetcher: ListFetcher) -> (Self, Told) {
         let (breaks, broken) = mpsc::channel();
         let (notes, noted) = mpsc::channel();
         let told = Told {
             broken,
             notes: noted,
         };
-        (Self { breaks, notes }, told)
+        let reports = Self {
+            fetcher,
+            breaks,
+            notes,
+        };
+        (reports, told)
     }
 
-    /// Returns the rows of a list. Tells if it breaks off, and of what its rows have that is not
-    /// used.
-    fn watch<R: Read + Send + 'static>(&self, mut list: List<R>, name: String) -> Rows {
+    /// Returns the rows of a list, and of further lists that it names. Tells if it breaks off, and
+    /// of what its rows have that is not used.
+    fn watch<R: Read + Send + 'static>(&self, list: List<R>, name: String) -> Rows {
+        let mut list = list.fetching_with(self.fetcher.of_parts());
         let reports = self.clone();
         let mut rows: u64 = 0;
         Box::new(std::iter::from_fn(move || {
@@ -308,8 +365,20 @@ impl Iterator for Files {
     }
 }
 
+/// Returns how many rows a list in memory has, unless it is large.
+fn count_of(content: &[u8], format: Option<ListFormat>) -> Count {
+    const LARGE: usize = 8 << 20;
+    let counted = format.filter(|_| content.len() <= LARGE);
+    match counted.map(|format| source::count_rows(content, format)) {
+        Some(Ok(Some(rows))) => Count::Known(rows),
+        Some(Ok(None) | Err(_)) | None => Count::Unknown,
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use haulage::source::Decompressed;
+
     use super::*;
 
     /// A reader that returns one row and then fails.

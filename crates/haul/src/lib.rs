@@ -17,6 +17,7 @@ pub mod embedded;
 mod exit;
 mod foreign_flags;
 mod input;
+mod list_fetcher;
 mod logins;
 mod manual;
 mod option_file;

@@ -5,13 +5,14 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use haulage::{Destination, Engine, Error, Event, Events};
+use haulage::{Destination, Error, Event, Events};
 use tokio::runtime;
 use tokio::time::{self, Instant, Interval, MissedTickBehavior};
 
 use crate::cookies::CookieFile;
 use crate::exit::{Exit, Problem};
 use crate::input::Told;
+use crate::list_fetcher::ListFetcher;
 use crate::output::Reader;
 use crate::report::{Lost, Notice, Opened, Reporter, Results, Summary, Total};
 use crate::settings::Settings;
@@ -56,6 +57,8 @@ pub(crate) fn run(settings: Settings) -> Result<Exit, Problem> {
 /// A run under way.
 struct Run {
     handle: haulage::Run,
+    /// Fetches further parts of its lists.
+    fetcher: ListFetcher,
     events: Events,
     /// What the lists tell of.
     told: Told,
@@ -103,7 +106,8 @@ impl Run {
         let mut interrupts =
             Interrupts::listen(display.is_drawn()).map_err(|cause| no_system(&cause))?;
         let (options, when_busy) = (settings.options, settings.when_busy);
-        let engine = Engine::start(settings.engine).map_err(Problem::from)?;
+        let fetcher = settings.inputs.fetcher.clone();
+        let engine = fetcher.engine(&settings.engine).map_err(Problem::from)?;
         let mut handle =
             start::start(&engine, options, when_busy, &mut interrupts, display).await?;
         let results = results.map(Opened::begin).transpose()?;
@@ -111,6 +115,7 @@ impl Run {
         let told = settings.inputs.feed(&handle);
         let run = Self {
             handle,
+            fetcher,
             events,
             told,
             results,
@@ -246,6 +251,7 @@ impl Run {
     fn stop(&mut self, why: State) {
         self.state = why;
         self.handle.cancel();
+        self.fetcher.cancel();
     }
 }
 

@@ -98,13 +98,15 @@ impl Settings {
     /// When something cannot be used, or be read.
     pub(crate) fn new(download: &Download, hosts: &[HostSection]) -> Result<Self, Problem> {
         let target = Target::of(download)?;
-        let inputs = inputs(download, &target)?;
+        let mut inputs = inputs(download, &target)?;
         let Basis {
             engine,
             mut options,
             mut notes,
             warnings,
         } = Basis::new(download, hosts, inputs.given_as)?;
+        inputs.fetcher.set_options(&engine, &options);
+        inputs.fetch_lists(&list_options(download))?;
         if !download.dry_run {
             notes.extend_from_slice(&inputs.notes);
         }
@@ -394,6 +396,8 @@ pub(crate) fn list_format(given: InputFormat) -> Option<ListFormat> {
         InputFormat::Jsonl => Some(ListFormat::Jsonl),
         InputFormat::Parquet => Some(ListFormat::Parquet),
         InputFormat::Arrow => Some(ListFormat::Arrow),
+        InputFormat::Metalink => Some(ListFormat::Metalink),
+        InputFormat::Sitemap => Some(ListFormat::Sitemap),
     }
 }
 
@@ -416,6 +420,7 @@ fn list_options(download: &Download) -> ListOptions {
         },
         delimiter: columns.delimiter.map(|Delimiter(byte)| byte),
         carries: download.results.is_some(),
+        location: download.metalink_location.clone(),
     }
 }
 

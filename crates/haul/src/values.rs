@@ -12,6 +12,19 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use haulage::Resolve;
 use http::{HeaderName, HeaderValue};
 
+/// Reads country codes (ISO 3166-1 alpha-2) with commas between them.
+pub(crate) fn country_codes(text: &str) -> Result<String, String> {
+    let is_code = |code: &str| {
+        let code = code.trim();
+        code.len() == 2 && code.bytes().all(|letter| letter.is_ascii_alphabetic())
+    };
+    if text.split(',').all(is_code) {
+        Ok(text.to_owned())
+    } else {
+        Err("write two letters for each country, as in de or de,fr".to_owned())
+    }
+}
+
 /// A duration as it is written: `500ms`, `30s`, `5m`, `1h`; a bare number is seconds, and fractions
 /// are fine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

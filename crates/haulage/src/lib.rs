@@ -55,6 +55,7 @@ mod http_url;
 mod meter;
 mod options;
 mod outcome;
+mod pieces;
 mod plan;
 mod pool;
 mod priority;
@@ -87,6 +88,7 @@ pub use options::{
     RetryPolicy, Roots, Route, RunOptions, StateDir, TlsOptions, TlsVersion, Verification,
 };
 pub use outcome::{Outcome, Renamed, Status, Verified};
+pub use pieces::PieceHashes;
 pub use priority::Priority;
 pub use request::{BadRow, Request, Row, RowLocation};
 pub use state::{Results, results};

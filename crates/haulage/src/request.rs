@@ -11,6 +11,7 @@ use crate::credentials::netrc::Netrc;
 use crate::error::{Error, ErrorKind};
 use crate::http_url::{HttpUrl, Parsed, UrlError};
 use crate::options::{HostPattern, check_header};
+use crate::pieces::PieceHashes;
 use crate::plan::name::RelativeName;
 use crate::redact::{redacted, without_userinfo};
 use crate::request_key::RequestKey;
@@ -41,6 +42,8 @@ pub(crate) struct Extra {
     pub(crate) headers: HeaderMap,
     /// The length of its file, in bytes.
     pub(crate) size: Option<u64>,
+    /// The hashes of the pieces of its file.
+    pub(crate) pieces: Option<PieceHashes>,
     /// Carried to its outcome: names and values.
     pub(crate) carried: Vec<(Arc<str>, Arc<str>)>,
 }
@@ -189,6 +192,40 @@ impl Request {
     pub fn sized(mut self, bytes: u64) -> Self {
         self.extra.get_or_insert_default().size = Some(bytes);
         self
+    }
+
+    /// Sets the hashes of the pieces of its file. If the file is there and damaged, only the pieces
+    /// that are damaged are fetched again. They are used if its length is known
+    /// ([`sized`](Self::sized)) and they are as many as it has.
+    #[must_use]
+    pub fn pieces(mut self, pieces: PieceHashes) -> Self {
+        self.extra.get_or_insert_default().pieces = Some(pieces);
+        self
+    }
+
+    /// Returns the same without the hashes of its pieces.
+    pub(crate) fn without_pieces(mut self) -> Self {
+        if let Some(extra) = &mut self.extra {
+            extra.pieces = None;
+        }
+        self
+    }
+
+    /// Returns the hashes of the pieces of its file; `None` if they are not known.
+    pub(crate) fn piece_hashes(&self) -> Option<&PieceHashes> {
+        self.extra.as_ref()?.pieces.as_ref()
+    }
+
+    /// Returns the hashes of the pieces of its file and its length; `None` if they are not known,
+    /// or do not agree.
+    pub(crate) fn usable_pieces(&self) -> Option<(&PieceHashes, u64)> {
+        let (pieces, size) = (self.piece_hashes()?, self.size()?);
+        (size > 0 && pieces.fit(size)).then_some((pieces, size))
+    }
+
+    /// Returns whether the whole of its file is compared with hashes that the row has.
+    pub(crate) fn is_checked(&self) -> bool {
+        !self.checksums.is_empty() || self.usable_pieces().is_some()
     }
 
     /// Adds something that is carried to its [`Outcome`](crate::Outcome::carried), and means

@@ -43,6 +43,10 @@ pub(crate) enum InputFormat {
     Parquet,
     /// A table in Arrow's IPC format: a stream, or a file
     Arrow,
+    /// Files with mirrors and checksums in XML: Metalink 4 (.meta4) or 3 (.metalink)
+    Metalink,
+    /// URLs of a site in XML (sitemaps.org), or an index of such lists
+    Sitemap,
 }
 
 /// How files are named.

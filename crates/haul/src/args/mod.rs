@@ -24,7 +24,8 @@ pub(crate) use self::excerpt::Excerpt;
 pub(crate) use self::logins::Logins;
 use crate::password::Prompt;
 use crate::values::{
-    Header, HostAddresses, Rate, ResultsTarget, Size, Span, User, at_least_one, segments,
+    Header, HostAddresses, Rate, ResultsTarget, Size, Span, User, at_least_one, country_codes,
+    segments,
 };
 
 /// Downloads URLs, and lists of URLs of any length
@@ -180,8 +181,9 @@ pub(crate) struct Download {
     /// Read URLs from this file, in one of many formats; - is standard input
     ///
     /// FILE may also be a folder, or a pattern in quotes such as 'urls/*.parquet': all files in it
-    /// are read, one after another. --input-format names the formats. Files compressed with gzip,
-    /// zstd, bzip2 or xz are decompressed. May be repeated.
+    /// are read, one after another. FILE may also be a URL: then the list is fetched first, and
+    /// relative URLs in it are relative to that. --input-format names the formats. Files compressed
+    /// with gzip, zstd, bzip2 or xz are decompressed. May be repeated.
     ///
     /// A list of text has one URL per line. Fields may follow the URL, separated by TABs: out=NAME
     /// sets the file name, label=TEXT the name shown in progress output, ALGO=HEX (such as
@@ -207,6 +209,13 @@ pub(crate) struct Download {
     /// SHA256 (NAME) = HEX. Each name is resolved against --base-url, and used as the local file
     /// name. Without a tag, 32 digits are MD5, 40 SHA-1, 64 SHA-256 (BLAKE3 in a list called B3SUMS
     /// or *.b3), 128 SHA-512. A PGP signature is skipped, not verified.
+    ///
+    /// In a Metalink, each file is one item: its best URL, with the others as mirrors, its name,
+    /// size and checksums. With the hashes of its pieces, only the damaged pieces of a file that
+    /// exists are fetched.
+    ///
+    /// In a sitemap, each loc is one item. The sitemaps that an index names are fetched and read,
+    /// if they are at the same origin as --base-url, or else as the first of them.
     #[arg(
         long, value_name = "FORMAT", value_enum, default_value_t = InputFormat::Auto,
         requires = "inputs", help_heading = "Input"
@@ -219,6 +228,18 @@ pub(crate) struct Download {
     /// for a list of checksums, the URL of the list itself will do.
     #[arg(long, value_name = "URL", requires = "inputs", help_heading = "Input")]
     pub(crate) base_url: Option<String>,
+
+    /// Use mirrors in these countries first: codes as in a Metalink, separated by commas
+    ///
+    /// The codes are those of ISO 3166-1, such as de or de,fr. Among mirrors of these countries, and
+    /// among the others, the order of the Metalink counts.
+    #[arg(
+        long,
+        value_name = "LOCATION",
+        value_parser = country_codes,
+        help_heading = "Input"
+    )]
+    pub(crate) metalink_location: Option<String>,
 
     #[command(flatten)]
     pub(crate) columns: TableColumns,

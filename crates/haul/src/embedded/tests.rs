@@ -67,6 +67,7 @@ fn sample_of(name: &str, file: &str) -> Option<String> {
         "retry-failed" => "all",
         "base-url" | "referer" => "http://a.example/",
         "cookie" => "a=b",
+        "metalink-location" => "de",
         "proxy" => "http://a.example:3128",
         "pinnedpubkey" => "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
         "netrc" | "netrc-optional" => return Some("false".to_owned()),
@@ -141,7 +142,7 @@ fn every_option_has_the_effect_that_it_has_when_typed() {
             || format!("{:?}", embedded.run) != format!("{:?}", default.run)
             || embedded.checksums.len() != default.checksums.len()
             || embedded.when_busy != default.when_busy;
-        let of_lists = ["base-url", "input-format"].contains(&name);
+        let of_lists = ["base-url", "input-format", "metalink-location"].contains(&name);
         assert_eq!(has_effect, value != "false" && !of_lists, "{name}");
     }
 }

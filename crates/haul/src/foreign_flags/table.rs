@@ -128,7 +128,7 @@ const TLS_SETTINGS: &str = "haul uses TLS 1.2 and 1.3 with safe ciphers; --tls-m
 const CONFIG: &str = "haul reads a TOML file of its own: --config FILE";
 const BITTORRENT: &str = "haul downloads over HTTP and HTTPS only, not BitTorrent or FTP";
 const METALINK: &str =
-    "haul does not read Metalink files yet; in a list, mirrors and checksums follow the URL";
+    "haul reads a Metalink as a list: -i FILE or -i URL; --metalink-location prefers mirrors";
 const WARC: &str = "haul writes no WARC files";
 const DAEMON: &str = "haul cannot be run as a server yet";
 const COMMANDS: &str =
@@ -210,7 +210,8 @@ const FOREIGN_FLAGS: &[ForeignFlag] = &[
     same(&["--url"], "{URL}"),
     same(&["--no-glob"], "--globoff"),
     tell(&["-:", "--next"], "haul has one set of options for all URLs; run it once for each set"),
-    valued(tell(&["-M", "--metalink-file", "--input-metalink", "--metalink"], METALINK)),
+    same(&["-M", "--metalink-file", "--input-metalink"], "-i {FILE}"),
+    valued(tell(&["--metalink"], METALINK)),
     tell(&["--metalink-over-http"], METALINK),
     valued(tell(&["--torrent-file", "--bt-tracker", "--seed-time", "--seed-ratio", "--listen-port"], BITTORRENT)),
     valued(tell(&["--follow-torrent", "--select-file", "--dht-listen-port", "--bt-max-peers"], BITTORRENT)),

@@ -1,9 +1,10 @@
 //! Opens a list in a file, and finds out whether it can be used.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read};
 use std::path::Path;
 
+use bytes::Bytes;
 use haulage::source::{Decompressed, Detected, List, ListFormat, ListOptions};
 
 use crate::exit::Problem;
@@ -13,8 +14,8 @@ use crate::report::format;
 pub(super) type FileList = List<Decompressed<File>>;
 
 /// A list that has been opened.
-pub(super) struct Opened {
-    pub(super) list: FileList,
+pub(super) struct Opened<R: Read = File> {
+    pub(super) list: List<Decompressed<R>>,
     /// The format; `None` if it is found out when the list is read, as that of a pipe is.
     pub(super) format: Option<ListFormat>,
     /// Which format was chosen, where neither the user nor the name of the list told it.
@@ -37,30 +38,71 @@ pub(super) fn open(path: &Path, options: &ListOptions) -> Result<Opened, Problem
             note: None,
         });
     }
-    let told = options.format;
-    let format = match detect(path) {
-        Detected::NoList(why) if told.is_none_or(is_text) => return Err(unusable(&name, why)),
-        Detected::NoList(_) => told.unwrap_or(ListFormat::Text),
-        Detected::Format(detected) => told.unwrap_or(detected),
-    };
-    let is_known = told.or_else(|| ListFormat::of_name(&name)) == Some(format);
-    let note = (!is_known && format != ListFormat::Text).then(|| {
-        let format = format.name();
-        format!("{name} is read as {format}, which its first bytes show")
-    });
+    let (format, note) = choose(detect(path), &name, options)?;
     let options = ListOptions {
         format: Some(format),
         ..options.clone()
     };
-    let mut list = of_file(file, format, &name, &options)?;
+    let list = of_file(file, format, &name, &options)?;
+    Ok(Opened {
+        list: prepared(list, &name)?,
+        format: Some(format),
+        note,
+    })
+}
+
+/// Opens a list that is in memory. Its first bytes are read, as those of a file are.
+///
+/// # Errors
+/// If it is no list, or if the options do not suit it.
+pub(super) fn of_bytes(
+    content: Bytes,
+    name: &str,
+    options: &ListOptions,
+) -> Result<Opened<Cursor<Bytes>>, Problem> {
+    let content = Cursor::new(content);
+    let detected = ListFormat::of(name, Decompressed::new(content.clone()))
+        .unwrap_or(Detected::Format(ListFormat::Text));
+    let (format, note) = choose(detected, name, options)?;
+    let options = ListOptions {
+        format: Some(format),
+        ..options.clone()
+    };
+    let list = of_reader(content, name, &options)?;
+    Ok(Opened {
+        list: prepared(list, name)?,
+        format: Some(format),
+        note,
+    })
+}
+
+/// Returns the format of a list, by the options, its name or its content, and a note if only its
+/// content tells it.
+fn choose(
+    detected: Detected,
+    name: &str,
+    options: &ListOptions,
+) -> Result<(ListFormat, Option<String>), Problem> {
+    let told = options.format;
+    let format = match detected {
+        Detected::NoList(why) if told.is_none_or(is_text) => return Err(unusable(name, why)),
+        Detected::NoList(_) => told.unwrap_or(ListFormat::Text),
+        Detected::Format(detected) => told.unwrap_or(detected),
+    };
+    let is_known = told.or_else(|| ListFormat::of_name(name)) == Some(format);
+    let note = (!is_known && format != ListFormat::Text).then(|| {
+        let format = format.name();
+        format!("{name} is read as {format}, which its first bytes show")
+    });
+    Ok((format, note))
+}
+
+/// Returns a list whose first rows have been looked at.
+fn prepared<R: Read>(mut list: List<R>, name: &str) -> Result<List<R>, Problem> {
     list.prepare();
     match list.take_error() {
-        Some(why) => Err(unusable(&name, &why.to_string())),
-        None => Ok(Opened {
-            list,
-            format: Some(format),
-            note,
-        }),
+        Some(why) => Err(unusable(name, &why.to_string())),
+        None => Ok(list),
     }
 }
 
@@ -124,7 +166,7 @@ fn unreadable(name: &str, cause: &io::Error) -> Problem {
     let problem = Problem::usage(format!("cannot read {name}: {}", format::io(cause)));
     match cause.kind() {
         io::ErrorKind::NotFound if name.contains("://") => {
-            problem.hint("-i reads a list from a file; a URL stands alone, without -i")
+            problem.hint("a list can be a file, or a URL that begins with http:// or https://")
         }
         io::ErrorKind::NotFound => problem.hint("check the name of the list; - is standard input"),
         _ => problem,

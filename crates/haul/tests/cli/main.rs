@@ -12,6 +12,7 @@ mod cookies;
 mod credentials;
 mod demo;
 mod downloads;
+mod fetched_lists;
 mod formats;
 mod interruptions;
 mod lists;

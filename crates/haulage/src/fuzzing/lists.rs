@@ -2,10 +2,14 @@
 
 use std::io::{self, Read};
 
+use bytes::Bytes;
+
 use super::{cuts, first_line};
 use crate::error::Error;
 use crate::request::{Request, Row};
-use crate::source::{Detected, List, ListFormat, ListOptions, Pattern, TextList, count_rows};
+use crate::source::{
+    Detected, Fetch, List, ListFormat, ListOptions, Pattern, TextList, count_rows,
+};
 
 /// A reader that returns two pieces, one after the other.
 struct Halves<'a>([&'a [u8]; 2]);
@@ -78,7 +82,10 @@ where
             "cut at {cut}"
         );
     }
-    assert!(all.is_sorted_by(|one, next| one.line < next.line));
+    let may_share_lines = matches!(format, ListFormat::Metalink | ListFormat::Sitemap);
+    assert!(all.is_sorted_by(|one, next| {
+        one.line < next.line || may_share_lines && one.line == next.line
+    }));
     if let Ok(Some(counted)) = count_rows(data, format) {
         assert_eq!(counted, rows.len() as u64);
     }
@@ -228,6 +235,55 @@ fn table(data: &[u8], format: ListFormat) {
         && let Ok(Some(counted)) = count_rows(data, format)
     {
         assert_eq!(counted, rows.len() as u64);
+    }
+}
+
+/// Reads a Metalink, with and without a country that is preferred.
+pub fn metalink(data: &[u8]) {
+    let format = ListFormat::Metalink;
+    for location in [None, Some("de".to_owned())] {
+        let options = ListOptions {
+            format: Some(format),
+            base_url: Some("http://base.example/d/".to_owned()),
+            location,
+            ..ListOptions::default()
+        };
+        let list = |pieces| {
+            let list = List::new(Halves(pieces), "list", &options);
+            list.into_iter().flatten()
+        };
+        for request in checked_rows(data, format, list).iter().flatten() {
+            assert!(request.name.is_some());
+            assert!(request.mirrors.len() < 500);
+            if let Some((pieces, size)) = request.usable_pieces() {
+                assert_eq!(size.div_ceil(pieces.length()), pieces.count());
+            }
+        }
+    }
+}
+
+/// Reads a sitemap, whose own sitemaps, if it is an index, are the same.
+pub fn sitemap(data: &[u8]) {
+    let format = ListFormat::Sitemap;
+    let options = ListOptions {
+        format: Some(format),
+        base_url: Some("http://base.example/d/".to_owned()),
+        carries: true,
+        ..ListOptions::default()
+    };
+    let whole = Bytes::copy_from_slice(data);
+    let list = |pieces| {
+        let whole = whole.clone();
+        let list = List::new(Halves(pieces), "list", &options);
+        let list = list.map(|list| list.fetching_with(Fetch::new(move |_| Ok(whole.clone()))));
+        list.into_iter().flatten()
+    };
+    let is_index = data.windows(12).any(|part| part == b"sitemapindex");
+    if is_index {
+        let rows = list([data, b""]).map(|row| seen(&row));
+        assert!(list([b"", data]).map(|row| seen(&row)).eq(rows));
+    } else {
+        checked_rows(data, format, list);
     }
 }
 

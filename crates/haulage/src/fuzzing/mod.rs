@@ -24,7 +24,10 @@ pub use cookies::{cookie_file, set_cookie};
 pub use decoders::{content_coding, list_compression};
 pub use fields::{content_disposition, content_range, digests, retry_after, validator};
 pub use http1::{http1_chunks, http1_head};
-pub use lists::{aria2_list, arrow_list, checksum_list, csv_list, json_lines, pattern, text_list};
+pub use lists::{
+    aria2_list, arrow_list, checksum_list, csv_list, json_lines, metalink, pattern, sitemap,
+    text_list,
+};
 pub use logins::{netrc, www_authenticate};
 pub use names::{layout, registry};
 pub use proxies::{connect_reply, no_proxy, proxy_url, socks_reply};
@@ -36,7 +39,7 @@ pub use urls::{redirect, url};
 pub type Target = fn(&[u8]);
 
 /// All targets, by the names of their programs and corpora in `fuzz/`.
-pub const TARGETS: [(&str, Target); 31] = [
+pub const TARGETS: [(&str, Target); 33] = [
     ("addresses", addresses),
     ("aria2_list", aria2_list),
     ("arrow_list", arrow_list),
@@ -53,6 +56,7 @@ pub const TARGETS: [(&str, Target); 31] = [
     ("json_lines", json_lines),
     ("layout", layout),
     ("list_compression", list_compression),
+    ("metalink", metalink),
     ("netrc", netrc),
     ("no_proxy", no_proxy),
     ("pattern", pattern),
@@ -63,6 +67,7 @@ pub const TARGETS: [(&str, Target); 31] = [
     ("retry_after", retry_after),
     ("robots", robots),
     ("set_cookie", set_cookie),
+    ("sitemap", sitemap),
     ("socks_reply", socks_reply),
     ("text_list", text_list),
     ("url", url),

@@ -94,12 +94,14 @@ pub(crate) struct InTheWay {
     pub(crate) is_link: bool,
     /// Another file beside it shows that another tool has not finished it.
     pub(crate) is_unfinished: bool,
+    /// It is the damaged file whose right pieces the new file has.
+    pub(crate) is_repaired: bool,
 }
 
 /// What is done with a new file whose name is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Settlement {
-    /// It replaces the existing file, of which no bytes are lost.
+    /// It replaces the existing file, of which no bytes are lost but those that are damaged.
     Replace,
     /// The existing file is the same, and stays.
     Keep,
@@ -116,6 +118,7 @@ pub(crate) const fn settle(in_the_way: InTheWay) -> Settlement {
         Likeness::Equal if in_the_way.is_link => Settlement::Keep,
         Likeness::Equal | Likeness::Prefix if !in_the_way.is_link => Settlement::Replace,
         _ if in_the_way.is_unfinished => Settlement::Unfinished,
+        Likeness::Different if in_the_way.is_repaired && !in_the_way.is_link => Settlement::Replace,
         _ => Settlement::Beside,
     }
 }
@@ -211,6 +214,7 @@ mod tests {
                 likeness,
                 is_link,
                 is_unfinished,
+                is_repaired: false,
             };
             assert_eq!(settle(in_the_way), settlement, "{in_the_way:?}");
         }

@@ -39,6 +39,11 @@ impl Base {
         })
     }
 
+    /// Returns its origin.
+    pub(super) fn origin(&self) -> &str {
+        self.url.origin()
+    }
+
     /// Returns the request for the file at a path relative to this base. Every character of the
     /// path stands for itself: those with a meaning in a URL, except `/`, are percent-encoded.
     pub(super) fn file(&self, path: &str) -> Result<Request, Error> {

@@ -127,9 +127,15 @@ impl<R: Read> Lines<R> {
     /// be read afterwards. An error ends the list, and is returned by
     /// [`take_error`](Self::take_error).
     pub(super) fn first_block(&mut self) -> &[u8] {
+        self.block_until(|block| memchr(b'\n', block).is_some())
+    }
+
+    /// Returns the bytes that have been read when they are enough, or as many as a line may have;
+    /// as [`first_block`](Self::first_block).
+    pub(super) fn block_until(&mut self, is_enough: impl Fn(&[u8]) -> bool) -> &[u8] {
         while self.phase == Phase::Lines
             && self.filled.len() <= MAX_LINE
-            && memchr(b'\n', &self.buffer[self.filled.clone()]).is_none()
+            && !is_enough(&self.buffer[self.filled.clone()])
         {
             match self.fill() {
                 Ok(0) => break,

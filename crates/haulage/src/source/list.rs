@@ -12,12 +12,15 @@ use super::base::Base;
 use super::checksums::{self, ChecksumList};
 use super::csv::{self, CsvList};
 use super::decompressed::{Format, Input};
-use super::format::{Detected, ListFormat};
+use super::detect::Detected;
+use super::format::ListFormat;
 use super::jsonl::JsonLines;
 use super::lines::Lines;
+use super::metalink::{self, Metalink};
 use super::options::{ListOptions, input};
 #[cfg(feature = "parquet")]
 use super::parquet::ParquetList;
+use super::sitemap::{self, Fetch, Sitemap};
 use super::text::{self, TextList};
 use crate::error::Error;
 use crate::request::Row;
@@ -41,6 +44,8 @@ use crate::request::Row;
 pub struct List<R: Read> {
     state: State<R>,
     options: ListOptions,
+    /// Fetches further parts of the list, until its format is known.
+    fetch: Option<Fetch>,
     /// The format, where only the first bytes told it.
     guessed: Option<ListFormat>,
 }
@@ -57,6 +62,8 @@ enum State<R: Read> {
     Arrow(Box<ArrowList<R>>),
     #[cfg(feature = "parquet")]
     Parquet(Box<ParquetList>),
+    Metalink(Box<Metalink<R>>),
+    Sitemap(Box<Sitemap<R>>),
     /// It cannot be used, for this reason; `None` once that has been taken.
     Refused(Option<Error>),
 }
@@ -83,11 +90,12 @@ impl<R: Read> List<R> {
             Some(ListFormat::Csv | ListFormat::Jsonl) if options.format.is_none() => {
                 State::Unknown(lines, base)
             }
-            Some(format) => State::of(format, lines, base, options)?,
+            Some(format) => State::of(format, lines, base, options, None)?,
         };
         Ok(Self {
             state,
             options: options.clone(),
+            fetch: None,
             guessed: None,
         })
     }
@@ -107,8 +115,20 @@ impl<R: Read> List<R> {
         Ok(Self {
             state: State::Parquet(Box::new(list)),
             options: options.clone(),
+            fetch: None,
             guessed: None,
         })
+    }
+
+    /// Returns the same list, whose further parts are fetched with this function: the sitemaps of
+    /// an index. Without one, they fail.
+    #[must_use]
+    pub fn fetching_with(mut self, fetch: Fetch) -> Self {
+        match &mut self.state {
+            State::Sitemap(list) => list.fetch_with(fetch),
+            _ => self.fetch = Some(fetch),
+        }
+        self
     }
 
     /// Reads as much as is needed to know whether the list can be used: of a table its header. What
@@ -123,7 +143,7 @@ impl<R: Read> List<R> {
                 Detected::NoList(why) => State::Refused(Some(input(why))),
                 Detected::Format(format) => {
                     self.guessed = Some(format).filter(|_| by_name != Some(format));
-                    State::of(format, lines, base, &self.options)
+                    State::of(format, lines, base, &self.options, self.fetch.take())
                         .unwrap_or_else(|error| State::Refused(Some(error)))
                 }
             };
@@ -137,6 +157,12 @@ impl<R: Read> List<R> {
             State::Arrow(list) => list.prepare(),
             #[cfg(feature = "parquet")]
             State::Parquet(_) => Ok(()),
+            State::Metalink(list) => list
+                .prepare()
+                .unwrap_or_else(|cause| Err(unreadable(cause))),
+            State::Sitemap(list) => list
+                .prepare()
+                .unwrap_or_else(|cause| Err(unreadable(cause))),
             State::Unknown(..)
             | State::Text(_)
             | State::Checksums(_)
@@ -177,6 +203,8 @@ impl<R: Read> List<R> {
             State::Arrow(list) => list.take_error(),
             #[cfg(feature = "parquet")]
             State::Parquet(list) => list.take_error(),
+            State::Metalink(list) => list.take_error(),
+            State::Sitemap(list) => list.take_error(),
             State::Refused(error) => error.take().map(io::Error::other),
         }
     }
@@ -188,6 +216,7 @@ impl<R: Read> State<R> {
         lines: Lines<R>,
         base: Option<Base>,
         options: &ListOptions,
+        fetch: Option<Fetch>,
     ) -> Result<Self, Error> {
         Ok(match (format, base) {
             (ListFormat::Text, base) => Self::Text(TextList::of(lines, base)),
@@ -210,6 +239,12 @@ impl<R: Read> State<R> {
                 return Err(input(
                     "it is Parquet, whose end has to be read first: read it from a file that is not compressed",
                 ));
+            }
+            (ListFormat::Metalink, base) => {
+                Self::Metalink(Box::new(Metalink::of(lines, base, options)))
+            }
+            (ListFormat::Sitemap, base) => {
+                Self::Sitemap(Box::new(Sitemap::of(lines, base, options, fetch)))
             }
         })
     }
@@ -236,6 +271,8 @@ impl<R: Read> Iterator for List<R> {
             State::Arrow(list) => list.next(),
             #[cfg(feature = "parquet")]
             State::Parquet(list) => list.next(),
+            State::Metalink(list) => list.next(),
+            State::Sitemap(list) => list.next(),
             State::Unknown(..) | State::Refused(_) => None,
         }
     }
@@ -277,6 +314,8 @@ pub fn count_rows(reader: impl Read, format: ListFormat) -> io::Result<Option<u6
         #[cfg(not(feature = "parquet"))]
         ListFormat::Arrow => return Ok(None),
         ListFormat::Parquet => return Ok(None),
+        ListFormat::Metalink => metalink::count(reader),
+        ListFormat::Sitemap => return sitemap::count(reader),
     }
     .map(Some)
 }

@@ -24,6 +24,12 @@ pub(super) fn extension(name: &str) -> Option<String> {
     (!stem.is_empty()).then(|| extension.to_owned())
 }
 
+/// Returns whether a list with this name is a sitemap, if it is XML: `sitemap.xml`,
+/// `sitemap-2.xml.gz`.
+pub(super) fn is_of_sitemap(name: &str) -> bool {
+    file_name(name).is_some_and(|name| name.starts_with("sitemap"))
+}
+
 /// Returns the last component of a path, in small letters.
 fn file_name(path: &str) -> Option<String> {
     let name = path.rsplit(['/', '\\']).next()?;

@@ -17,12 +17,14 @@ mod cells;
 mod checksums;
 mod csv;
 mod decompressed;
+mod detect;
 mod format;
 mod hints;
 mod jsonl;
 mod lines;
 mod list;
 mod list_name;
+mod metalink;
 mod options;
 #[cfg(feature = "parquet")]
 mod parquet;
@@ -30,7 +32,9 @@ mod pattern;
 pub(crate) mod prefix;
 mod sample;
 mod shard;
+mod sitemap;
 mod text;
+mod xml;
 
 pub use aria2::Aria2List;
 #[cfg(feature = "parquet")]
@@ -38,13 +42,16 @@ pub use arrow::ArrowList;
 pub use checksums::ChecksumList;
 pub use csv::CsvList;
 pub use decompressed::Decompressed;
-pub use format::{Detected, ListFormat};
+pub use detect::Detected;
+pub use format::ListFormat;
 pub use jsonl::JsonLines;
 pub use list::{List, count_rows, count_rows_of_file};
+pub use metalink::Metalink;
 pub use options::{Columns, ListOptions};
 #[cfg(feature = "parquet")]
 pub use parquet::ParquetList;
 pub use pattern::{Expansion, Pattern};
 pub use sample::sample;
 pub use shard::Shard;
+pub use sitemap::{Fetch, Sitemap};
 pub use text::TextList;

@@ -21,6 +21,9 @@ pub struct ListOptions {
     /// Whether columns without a purpose are carried to the outcomes
     /// ([`Outcome::carried`](crate::Outcome::carried)). If not, they are not read.
     pub carries: bool,
+    /// The countries whose mirrors come first in a Metalink, as codes (ISO 3166-1 alpha-2) with
+    /// commas between them; `None` for none.
+    pub location: Option<String>,
 }
 
 /// The names of the columns of a table (CSV, JSON lines, Parquet, Arrow) that are used.

@@ -401,6 +401,27 @@ impl Assembly {
         }
     }
 
+    /// Keeps only these bytes of those on disk, and returns which of the item's URLs have delivered
+    /// others. Called when nobody writes to the part; segments that were requested deliver nothing
+    /// any more.
+    pub(crate) fn keep_ranges(&self, ranges: &RangeSet) -> Vec<usize> {
+        let mut bytes = self.lock();
+        let kept = |own: &RangeSet| own.without(&own.without(ranges));
+        bytes.on_disk = kept(&bytes.on_disk);
+        let mut others = Vec::new();
+        for (source, own) in &mut bytes.by_source {
+            if own.without(ranges).covered() > 0 {
+                others.push(*source);
+            }
+            *own = kept(own);
+        }
+        bytes.by_source.retain(|(_, own)| own.covered() > 0);
+        for segment in &bytes.segments {
+            segment.stop_at(segment.start());
+        }
+        others
+    }
+
     /// Sets what is called when a response begins to deliver bytes, if that was not set before.
     pub(super) fn set_recorder(&self, recorder: &Recorder) {
         let _ = self.recorder.0.set(Arc::clone(recorder));

@@ -139,7 +139,11 @@ impl Body {
     /// cut short, nothing else needs to be right.
     fn verify(&mut self, promised: Option<u64>, size: Option<u64>) -> Result<Verified, Error> {
         verify::length(self.received, promised)?;
-        let Hashed { hashes, expected } = match self.content.take() {
+        let Hashed {
+            hashes,
+            right,
+            expected,
+        } = match self.content.take() {
             Some(content) => content.end()?,
             None => Hashed::default(),
         };
@@ -148,6 +152,7 @@ impl Body {
             received: self.received,
             length: self.written,
             hashes,
+            right,
         };
         verify::verify(arrived, promised, &expected)
     }
@@ -166,7 +171,11 @@ impl Body {
                 format!("of {total} bytes some are missing"),
             )));
         }
-        let Hashed { hashes, expected } = match self.content.take() {
+        let Hashed {
+            hashes,
+            right,
+            expected,
+        } = match self.content.take() {
             None => Hashed::default(),
             // If other responses have written too, their bytes may have replaced hashed ones.
             Some(content) if self.written == total && assembly.contributors() == 1 => {
@@ -181,6 +190,7 @@ impl Body {
             received: total,
             length: total,
             hashes,
+            right,
         };
         verify::verify(arrived, Some(total), &expected).map_err(WriteError::Body)
     }
@@ -212,7 +222,8 @@ impl Body {
     }
 }
 
-fn write_all(file: &mut dyn PartFile, mut slices: &mut [IoSlice<'_>]) -> io::Result<()> {
+/// Writes all of these bytes.
+pub(super) fn write_all(file: &mut dyn PartFile, mut slices: &mut [IoSlice<'_>]) -> io::Result<()> {
     while !slices.is_empty() {
         match file.write(slices) {
             // All slices are empty, or the disk accepts no more.

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 
 use super::budget::Reservation;
-use super::destination::Replace;
+use super::destination::{Replace, Seen};
 use super::storage::Storage;
 use super::verify::Verified;
 use crate::checksum::Checksum;
@@ -33,6 +33,8 @@ pub(crate) struct Saving {
     /// The length that the file must have, in bytes; `None` if it may have any.
     pub(crate) size: Option<u64>,
     pub(crate) modified: Option<SystemTime>,
+    /// The damaged file that it replaces, if that is still the same; `None` if there is none.
+    pub(crate) repairs: Option<Seen>,
     /// Called on a disk thread, once the file has its final name or will not get it.
     pub(crate) done: Box<dyn FnOnce(Result<Saved, Error>) + Send>,
 }
@@ -121,14 +123,14 @@ pub(super) fn name_after_comparing(
     saving: &Saving,
 ) -> Result<Option<TargetName>, Error> {
     let own = &saving.target;
-    if is_named_as(storage, part, own)? {
+    if is_named_as(storage, part, own, saving.repairs)? {
         return Ok(None);
     }
     let distinct = own.distinct(&saving.given);
     if distinct == *own {
         return Err(no_name_left(&format!("{} is", own.as_str())));
     }
-    if is_named_as(storage, part, &distinct)? {
+    if is_named_as(storage, part, &distinct, None)? {
         return Ok(Some(distinct));
     }
     let both = format!("{} and {} are", own.as_str(), distinct.as_str());
@@ -136,8 +138,14 @@ pub(super) fn name_after_comparing(
 }
 
 /// Gives a part this name, if nothing has it, or if what does may be replaced. Returns `false` if
-/// both are to stay: the existing file differs, or changes while it is compared.
-fn is_named_as(storage: &Storage, part: u64, target: &TargetName) -> Result<bool, Error> {
+/// both are to stay: the existing file differs, or changes while it is compared. The file that the
+/// part `repairs` is replaced although it differs.
+fn is_named_as(
+    storage: &Storage,
+    part: u64,
+    target: &TargetName,
+    repairs: Option<Seen>,
+) -> Result<bool, Error> {
     for _ in 0..TRIES {
         match storage.destination.commit(part, target, Replace::Never) {
             Err(cause) if is_taken(&cause) => {}
@@ -152,6 +160,7 @@ fn is_named_as(storage: &Storage, part: u64, target: &TargetName) -> Result<bool
             likeness: compared.likeness,
             is_link: compared.is_link,
             is_unfinished: marker.is_some(),
+            is_repaired: repairs == Some(compared.seen),
         });
         match settlement {
             Settlement::Replace => {

@@ -4,10 +4,13 @@ use std::io::{self, Read};
 
 use super::decode::Decoder;
 use super::hash::Hashes;
+use super::piece_check::PieceCheck;
 use super::write_error::WriteError;
 use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
+use crate::pieces::PieceHashes;
 use crate::plan::coding::Layer;
+use crate::plan::range_set::RangeSet;
 
 /// The most bytes that one read returns.
 const READ: usize = 256 << 10;
@@ -27,12 +30,17 @@ pub(crate) struct Expected {
     pub(crate) checksums: Vec<Checksum>,
     /// The digest that the response contains; `None` if there is none.
     pub(crate) digest: Option<Checksum>,
+    /// The hashes of the pieces, and the length of the file, if nothing else tells whether all of
+    /// it is right.
+    pub(crate) pieces: Option<(PieceHashes, u64)>,
 }
 
 /// The hashes of a file's bytes, and those that it should have.
 #[derive(Default)]
 pub(super) struct Hashed {
     pub(super) hashes: Vec<Checksum>,
+    /// Which bytes are in right pieces; `None` if pieces were not compared.
+    pub(super) right: Option<RangeSet>,
     pub(super) expected: Expected,
 }
 
@@ -41,6 +49,7 @@ struct File {
     length: u64,
     most: Option<u64>,
     hashes: Hashes,
+    pieces: Option<PieceCheck>,
 }
 
 impl Content {
@@ -53,7 +62,9 @@ impl Content {
         hashes: Hashes,
         expected: Expected,
     ) -> Result<Option<Box<Self>>, Error> {
-        if codings.is_empty() && most.is_none() && hashes.is_empty() {
+        let pieces = expected.pieces.as_ref();
+        let pieces = pieces.map(|(pieces, total)| PieceCheck::new(pieces, *total));
+        if codings.is_empty() && most.is_none() && hashes.is_empty() && pieces.is_none() {
             return Ok(None);
         }
         let decoder = match codings {
@@ -66,6 +77,7 @@ impl Content {
                 length: 0,
                 most,
                 hashes,
+                pieces,
             },
             expected,
         })))
@@ -93,15 +105,22 @@ impl Content {
     pub(super) fn of_file(self, file: &mut dyn Read) -> io::Result<Hashed> {
         let mut buffer = vec![0; READ].into_boxed_slice();
         let mut hashes = self.file.hashes.anew();
+        let mut pieces = self.file.pieces.as_ref().map(PieceCheck::anew);
         loop {
             match file.read(&mut buffer) {
                 Ok(0) => {
                     return Ok(Hashed {
                         hashes: hashes.finish(),
+                        right: pieces.map(PieceCheck::finish),
                         expected: self.expected,
                     });
                 }
-                Ok(read) => hashes.update(&buffer[..read]),
+                Ok(read) => {
+                    hashes.update(&buffer[..read]);
+                    if let Some(pieces) = &mut pieces {
+                        pieces.update(&buffer[..read]);
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
@@ -116,6 +135,7 @@ impl Content {
         }
         Ok(Hashed {
             hashes: self.file.hashes.finish(),
+            right: self.file.pieces.map(PieceCheck::finish),
             expected: self.expected,
         })
     }
@@ -131,6 +151,9 @@ impl File {
             ));
         }
         self.hashes.update(bytes);
+        if let Some(pieces) = &mut self.pieces {
+            pieces.update(bytes);
+        }
         Ok(())
     }
 }

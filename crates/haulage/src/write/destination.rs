@@ -23,6 +23,11 @@ pub(crate) trait Lookup: Send + Sync + 'static {
     /// Opens the file at a name to read it. Fails with `NotFound` if it is gone, with `Other` if it
     /// is no longer a file.
     fn read(&self, target: &TargetName) -> io::Result<Box<dyn Read + Send>>;
+    /// Returns the file at a name as it is now; `None` if it is none, is reached through a link, or
+    /// cannot be replaced while it is the same.
+    fn see(&self, _target: &TargetName) -> io::Result<Option<Seen>> {
+        Ok(None)
+    }
     /// Returns the suffix of a file beside this one which says that another tool has not finished
     /// it, such as `.aria2`; `None` if there is no such file.
     fn marker(&self, target: &TargetName) -> Option<&'static str>;

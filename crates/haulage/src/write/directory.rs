@@ -368,6 +368,10 @@ impl Lookup for Directory {
         read(self.root.as_fd(), target)
     }
 
+    fn see(&self, target: &TargetName) -> io::Result<Option<Seen>> {
+        compare::see(self.root.as_fd(), target.as_str())
+    }
+
     fn marker(&self, target: &TargetName) -> Option<&'static str> {
         marker(self.root.as_fd(), target.as_str())
     }

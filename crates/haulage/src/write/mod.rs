@@ -26,6 +26,8 @@ mod hash;
 mod memory;
 mod output;
 mod part;
+mod piece_check;
+pub(crate) mod pieces;
 mod place_of_state;
 mod preview;
 mod recheck;
@@ -46,7 +48,7 @@ pub(crate) use self::budget::Reservation;
 pub(crate) use self::commit::{Saved, Saving};
 pub(crate) use self::content::{Content, Expected};
 pub(crate) use self::decode::decode_beginning;
-pub(crate) use self::destination::PathKind;
+pub(crate) use self::destination::{PathKind, Seen};
 pub(crate) use self::direct::{CopyError, DirectCopy, LowSpeedLimit};
 pub(crate) use self::directory::{
     Directory, WAITING_FOR_NAMES, lacks_locks, lacks_sync, rename_damaged, state_in,

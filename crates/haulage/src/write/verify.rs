@@ -3,6 +3,7 @@
 use super::content::Expected;
 use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
+use crate::plan::range_set::RangeSet;
 
 /// What was received of a file.
 #[derive(Debug, Default)]
@@ -13,6 +14,8 @@ pub(super) struct Arrived {
     pub(super) length: u64,
     /// The file's hashes, by each algorithm that was requested.
     pub(super) hashes: Vec<Checksum>,
+    /// Which bytes are in right pieces; `None` if pieces were not compared.
+    pub(super) right: Option<RangeSet>,
 }
 
 /// A part whose length and hashes are as expected. Only this module creates one.
@@ -44,6 +47,18 @@ pub(super) fn verify(
                 found.algorithm(),
                 found.hex(),
                 expected.hex()
+            ),
+        ));
+    }
+    if let Some(right) = &arrived.right
+        && !right.is_whole(arrived.length)
+    {
+        return Err(Error::new(
+            ErrorKind::Checksum,
+            format!(
+                "of the file's {} bytes, {} are in pieces with another hash; it is another file, or the hashes are wrong: compare both with their source",
+                arrived.length,
+                arrived.length - right.covered()
             ),
         ));
     }
@@ -95,13 +110,14 @@ mod tests {
             received,
             length: received,
             hashes: vec!["crc32c=00000001".parse().unwrap()],
+            right: None,
         }
     }
 
     fn expected(checksum: Checksum) -> Expected {
         Expected {
             checksums: vec![checksum],
-            digest: None,
+            ..Expected::default()
         }
     }
 

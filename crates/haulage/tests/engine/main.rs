@@ -31,6 +31,7 @@ mod next_run;
 mod output;
 mod own;
 mod pausing;
+mod pieces;
 mod progress;
 mod proxies;
 mod proxy_outages;

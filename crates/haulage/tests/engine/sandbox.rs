@@ -96,8 +96,8 @@ impl Sandbox {
 
     /// Puts a file into the destination.
     #[expect(clippy::disallowed_methods, reason = "a test's own file")]
-    pub(crate) fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.path(name), text).unwrap();
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        std::fs::write(self.path(name), content).unwrap();
     }
 
     /// Names in the destination, without `.haul`.

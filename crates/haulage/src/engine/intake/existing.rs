@@ -138,10 +138,10 @@ impl Run {
         }
     }
 
-    /// Returns whether a file of which nothing is known is compared with its row's checksum rather
+    /// Returns whether a file of which nothing is known is compared with its row's hashes rather
     /// than with a response.
     fn is_read_first(self: &Arc<Self>, request: &Request) -> bool {
-        self.options.existing == Existing::Auto && !request.checksums.is_empty()
+        self.options.existing == Existing::Auto && request.is_checked()
     }
 
     /// Returns what becomes of a row whose file an identical row has saved.
@@ -160,6 +160,9 @@ impl Run {
     /// Hashes an item's file, which is there, and ends the item; fetches it if the file has gone
     /// meanwhile.
     pub(crate) fn read_first(self: &Arc<Self>, item: Box<Item>) {
+        if item.request.checksums.is_empty() && item.request.is_checked() {
+            return self.read_pieces(item);
+        }
         let run = Arc::clone(self);
         let (target, hashes) = (item.target.clone(), self.parts.hashes_of(&item.request));
         let then = move |checked| {
@@ -171,7 +174,7 @@ impl Run {
                             (Status::Skipped, FileInfo::hashed(bytes, hashes, expected))
                         }
                         Some(_) if run.options.existing == Existing::Auto => {
-                            return run.read_beside(item);
+                            return run.read_pieces(item);
                         }
                         Some((found, expected)) => {
                             let error = another_file(&item.target, found, expected);
@@ -198,7 +201,7 @@ impl Run {
 
     /// Hashes the file at an item's distinct name, where an earlier run may have saved it beside
     /// the one that has another checksum; fetches it if that is another one too.
-    fn read_beside(self: &Arc<Self>, mut item: Box<Item>) {
+    pub(super) fn read_beside(self: &Arc<Self>, mut item: Box<Item>) {
         item.at_name = AtName::Compared;
         let distinct = item.target.distinct(item.request.url());
         let was_saved = distinct != item.target
@@ -234,7 +237,7 @@ impl Run {
     }
 
     /// Ends an item without receiving its body, and the rows that asked for the same.
-    fn end_as_found(self: &Arc<Self>, item: Box<Item>, status: Status, found: FileInfo) {
+    pub(super) fn end_as_found(self: &Arc<Self>, item: Box<Item>, status: Status, found: FileInfo) {
         let (keys, target, settled) = (item.keys, item.target.clone(), settled(&status));
         let found = FileInfo {
             renamed: item.renamed,

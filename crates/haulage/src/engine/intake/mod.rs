@@ -4,3 +4,4 @@
 pub(crate) mod existing;
 pub(crate) mod reader;
 pub(crate) mod recall;
+mod repair;

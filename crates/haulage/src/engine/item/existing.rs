@@ -38,6 +38,14 @@ impl FileInfo {
         }
     }
 
+    /// Describes a file of this length whose pieces are all right.
+    pub(crate) fn by_pieces(bytes: u64) -> Self {
+        Self {
+            verified: Verified::Checksum,
+            ..Self::of(bytes)
+        }
+    }
+
     /// Describes the file of an identical row that has ended.
     pub(crate) fn same_as(outcome: &Outcome) -> Self {
         Self {

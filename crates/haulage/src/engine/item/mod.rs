@@ -178,8 +178,11 @@ impl Item {
     /// Returns whether bytes from different URLs may be joined: the item has mirrors and a
     /// checksum, which would detect a mixture, and no mixture has been detected so far.
     pub(crate) fn joins_mirrors(&self) -> bool {
-        let is_checked = !self.request.checksums.is_empty();
-        is_checked && !self.request.mirrors.is_empty() && self.progress.untrusted_sources.is_empty()
+        let is_checked = self.request.is_checked();
+        is_checked
+            && !self.request.mirrors.is_empty()
+            && self.progress.untrusted_sources.is_empty()
+            && self.progress.damaging_sources.is_empty()
     }
 
     /// Returns the conditions of its next request. Each hop of a redirect gets them, since the last

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::write::Assembly;
+use crate::write::{Assembly, Seen};
 
 /// What has been received of an item's file.
 #[derive(Default)]
@@ -20,6 +20,14 @@ pub(crate) struct Progress {
     pub(crate) short_responses: u32,
     /// Why received bytes were discarded; `None` if none were.
     pub(crate) restart_reason: Option<Box<str>>,
+    /// The damaged file at its name that it replaces, if that is still the same; `None` if there is
+    /// none.
+    pub(crate) repairs: Option<Box<Seen>>,
+    /// How often damaged pieces of it were fetched again.
+    pub(crate) rounds_of_pieces: u32,
+    /// Numbers of the item's URLs that have contributed to damaged pieces. From then on one URL at
+    /// a time is requested.
+    pub(crate) damaging_sources: Vec<usize>,
     /// Numbers of the item's URLs that have contributed to a file with a wrong checksum. From then
     /// on bytes of different URLs are not joined.
     pub(crate) untrusted_sources: Vec<usize>,

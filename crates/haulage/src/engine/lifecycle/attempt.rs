@@ -52,6 +52,7 @@ impl Run {
             promised: entity.length,
             size: item.request.size(),
             modified: entity.modified(),
+            repairs: item.progress.repairs.as_deref().copied(),
             done: Box::new(move |saved| match saved {
                 Ok(saved) => {
                     if let Some(kept) = &item.progress.partial {
@@ -60,19 +61,27 @@ impl Run {
                     run.done(item, entity, saved);
                 }
                 Err(error) => {
-                    let mut item = item;
-                    if error.kind() == ErrorKind::Checksum && item.progress.is_mixed() {
-                        return run.go_on_with_one(item, &error);
+                    if error.kind() == ErrorKind::Checksum {
+                        let not_saved = |item, error| run.not_saved(item, error);
+                        return run.keep_right_pieces(item, error, not_saved);
                     }
-                    // After a disk error, a later run can resume the partial file.
-                    if error.kind() != ErrorKind::Disk {
-                        run.parts.discard(&mut item.progress);
-                    }
-                    run.failed(item, error);
+                    run.not_saved(item, error);
                 }
             }),
         };
         part.commit(saving).await;
+    }
+
+    /// Goes on with an item whose file was received, but is not the right one, or cannot be named.
+    fn not_saved(self: &Arc<Self>, mut item: Box<Item>, error: Error) {
+        if error.kind() == ErrorKind::Checksum && item.progress.is_mixed() {
+            return self.go_on_with_one(item, &error);
+        }
+        // After a disk error, a later run can resume the partial file.
+        if error.kind() != ErrorKind::Disk {
+            self.parts.discard(&mut item.progress);
+        }
+        self.failed(item, error);
     }
 
     /// Commits an item's partial file, which is complete now, as [`save`](Self::save) does.
@@ -279,7 +288,8 @@ impl Run {
     /// Requests no more segments from the hosts of the mirrors whose bytes were given up: the
     /// item's file is right without them.
     pub(crate) fn distrust(self: &Arc<Self>, item: &Item) {
-        let others = item.progress.untrusted_sources.iter();
+        let untrusted = item.progress.untrusted_sources.iter();
+        let others = untrusted.chain(&item.progress.damaging_sources);
         for nth in others.filter(|nth| **nth != item.mirrors.at()) {
             lock(&self.services.unsplit).insert(origin::key(item.source(*nth)).into());
         }

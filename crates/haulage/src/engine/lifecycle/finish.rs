@@ -102,7 +102,7 @@ impl Run {
             last_modified: entity.last_modified,
             content_type: entity.content_type,
             verified: match entity.digest {
-                _ if !item.request.checksums.is_empty() => Verified::Checksum,
+                _ if item.request.is_checked() => Verified::Checksum,
                 Some(_) => Verified::Digest,
                 None => entity.framing,
             },

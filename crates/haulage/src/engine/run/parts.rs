@@ -8,10 +8,12 @@ use crate::engine::item::progress::Progress;
 use crate::error::Error;
 use crate::http_url::HttpUrl;
 use crate::options::{ContentEncoding, RunOptions};
+use crate::outcome::Verified;
 use crate::plan::coding;
 use crate::plan::fields::Fields;
 use crate::plan::head::{Entity, Head};
 use crate::plan::name::TargetName;
+use crate::plan::range_set::RangeSet;
 use crate::plan::response_digests;
 use crate::plan::resume::Identity;
 use crate::pool::BlockingPool;
@@ -98,6 +100,10 @@ impl Parts {
         let expected = Expected {
             checksums: request.checksums.clone(),
             digest: entity.digest.clone(),
+            pieces: request
+                .usable_pieces()
+                .filter(|_| request.checksums.is_empty())
+                .map(|(pieces, total)| (pieces.clone(), total)),
         };
         let all = expected.checksums.iter().chain(&expected.digest);
         (Hashes::new(&self.hashes, all), expected)
@@ -121,7 +127,7 @@ impl Parts {
     /// Returns the checksum that a response states for its file; `None` if it states none, or the
     /// request has its own. Where codings are undone, the response speaks of another file.
     pub(crate) fn digest_of(&self, request: &Request, head: &Head) -> Option<Checksum> {
-        if !request.checksums.is_empty() {
+        if request.is_checked() {
             return None;
         }
         let digests = response_digests::read(head.status, &head.fields);
@@ -136,7 +142,7 @@ impl Parts {
         let (Some(state), Some(key)) = (&self.state, &request.key) else {
             return None;
         };
-        let is_checked = !request.checksums.is_empty();
+        let is_checked = request.is_checked();
         let location = request.location.as_ref();
         let input = location.map_or_else(Arc::default, |location| Arc::clone(&location.input));
         state.take_up(key, &input, request.url(), is_checked)
@@ -159,21 +165,42 @@ impl Parts {
             head.status,
             &head.fields,
             Some(length),
-            !request.checksums.is_empty(),
+            request.is_checked(),
         )?;
-        let key = request.key.as_ref().filter(|_| is_findable);
-        let owner = key.map(|key| Owner {
-            input: match &request.location {
-                Some(location) => Arc::clone(&location.input),
-                None => "".into(),
-            },
-            request_hash: key.hash,
-            url: Arc::clone(&request.given),
-        });
+        let owner = owner_of(request).filter(|_| is_findable);
         let number = self.writer.next_number();
         let assembly = Arc::new(Assembly::new(number, identity, entity.clone(), owner));
         self.assemblies.add(&assembly);
         Some(assembly)
+    }
+
+    /// Returns a part with these bytes of its file, which were taken over from a damaged one. They
+    /// may be joined with those of any response, since the whole file is compared with hashes.
+    pub(crate) fn taken_over(
+        &self,
+        request: &Request,
+        number: u64,
+        total: u64,
+        ranges: RangeSet,
+    ) -> Arc<Assembly> {
+        let identity = Identity {
+            url: request.url.as_str().to_owned(),
+            validator: None,
+            total,
+            is_checked: true,
+        };
+        let entity = Entity {
+            length: Some(total),
+            framing: Verified::Length,
+            digest: None,
+            etag: None,
+            last_modified: None,
+            content_type: None,
+        };
+        let assembly = Assembly::new(number, identity, entity, owner_of(request)).with(ranges);
+        let assembly = Arc::new(assembly);
+        self.assemblies.add(&assembly);
+        assembly
     }
 
     /// Returns a part of which all bytes have been brought, ready to become the file.
@@ -252,4 +279,16 @@ impl Parts {
             _ => 0,
         }
     }
+}
+
+/// Returns the row of a part, as it is recorded; `None` if nothing is.
+fn owner_of(request: &Request) -> Option<Owner> {
+    request.key.as_ref().map(|key| Owner {
+        input: match &request.location {
+            Some(location) => Arc::clone(&location.input),
+            None => "".into(),
+        },
+        request_hash: key.hash,
+        url: Arc::clone(&request.given),
+    })
 }

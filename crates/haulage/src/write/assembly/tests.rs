@@ -194,3 +194,22 @@ proptest! {
         prop_assert!(assembly.is_whole());
     }
 }
+
+#[test]
+fn of_right_pieces_the_bytes_are_kept_and_who_brought_others_is_told() {
+    let assembly = assembly();
+    for (range, source) in [(0..500, 0), (500..800, 1), (800..TOTAL, 2)] {
+        let length = range.end - range.start;
+        let segment = assembly.begin(range, source);
+        segment.wrote(length);
+        assembly.end(&segment);
+    }
+    let mut right = RangeSet::default();
+    right.add(0..600);
+    right.add(800..TOTAL);
+    assert_eq!(assembly.keep_ranges(&right), [1]);
+    assert_eq!(assembly.range_set(), right);
+    let sources = assembly.sources();
+    assert_eq!(sources, [(0, 500), (2, 200), (1, 100)]);
+    assert!(assembly.keep_ranges(&right).is_empty());
+}

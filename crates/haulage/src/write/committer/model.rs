@@ -21,6 +21,7 @@ fn saving(name: &str, tell: mpsc::Sender<()>) -> (Verified, Saving) {
         existing: Existing::Auto,
         promised: None,
         modified: None,
+        repairs: None,
         done: Box::new(move |saved| {
             saved.unwrap();
             tell.send(()).unwrap();

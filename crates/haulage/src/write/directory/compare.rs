@@ -230,6 +230,13 @@ fn replace_alone(
     ))
 }
 
+/// Returns the file at a path as it is now; `None` if something else is there.
+pub(super) fn see(root: BorrowedFd<'_>, path: &str) -> io::Result<Option<Seen>> {
+    let found = statat(root, path, AtFlags::SYMLINK_NOFOLLOW)?;
+    let is_file = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
+    Ok(is_file.then(|| seen(&found)))
+}
+
 fn seen(stat: &Stat) -> Seen {
     #[expect(
         clippy::unnecessary_cast,

@@ -45,6 +45,7 @@ fn saving(promised: Option<u64>) -> (Saving, mpsc::Receiver<Result<Saved, Error>
         existing: Existing::Skip,
         promised,
         modified: None,
+        repairs: None,
         done: Box::new(move |result| tell.send(result).unwrap()),
     };
     (saving, told)

@@ -169,6 +169,7 @@ fn each_marker_is_found_beside_its_file_alone() {
 
 fn verified(bytes: &[u8]) -> Verified {
     let arrived = Arrived {
+        right: None,
         received: bytes.len() as u64,
         length: bytes.len() as u64,
         hashes: Vec::new(),
@@ -192,6 +193,7 @@ fn save(
         existing: Existing::Auto,
         promised: None,
         modified: None,
+        repairs: None,
         done: Box::new(|_| {}),
     };
     let storage = Storage::of(Arc::clone(directory));
