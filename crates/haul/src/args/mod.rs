@@ -98,8 +98,8 @@ pub(crate) enum Command {
     /// Read the files of a list, and compare them with what is known of them
     ///
     /// The size and the checksums come from what is recorded in DIR, or from the rows of LIST. The
-    /// output is a list of the files that are missing or not as they should be, each below a comment
-    /// that says why. To download them again: haul check DIR > wrong.txt, and then haul -d DIR -i
+    /// output is a list of the files that are missing or not as they should be, each below a
+    /// comment that says why. To download them again: haul check DIR > wrong.txt, and then haul -d DIR -i
     /// wrong.txt --exists overwrite. The exit status is 1 if there are any.
     Check(CheckArgs),
     /// Show the options of a command line, the environment and the configuration file
@@ -231,8 +231,8 @@ pub(crate) struct Download {
 
     /// Use mirrors in these countries first: codes as in a Metalink, separated by commas
     ///
-    /// The codes are those of ISO 3166-1, such as de or de,fr. Among mirrors of these countries, and
-    /// among the others, the order of the Metalink counts.
+    /// The codes are those of ISO 3166-1, such as de or de,fr. Among mirrors of these countries,
+    /// and among the others, the order of the Metalink counts.
     #[arg(
         long,
         value_name = "LOCATION",

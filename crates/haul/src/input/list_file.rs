@@ -149,8 +149,8 @@ pub(crate) fn format_of(path: &Path, told: Option<ListFormat>) -> Option<ListFor
     })
 }
 
-/// Returns what the name of a list and its first bytes tell. A file that cannot be read counts as text: the
-/// error is reported when the list is read.
+/// Returns what the name of a list and its first bytes tell. A file that cannot be read counts as
+/// text: the error is reported when the list is read.
 fn detect(path: &Path) -> Detected {
     File::open(path)
         .and_then(|file| ListFormat::of(&path.to_string_lossy(), Decompressed::new(file)))
