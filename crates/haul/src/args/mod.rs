@@ -99,8 +99,8 @@ pub(crate) enum Command {
     ///
     /// The size and the checksums come from what is recorded in DIR, or from the rows of LIST. The
     /// output is a list of the files that are missing or not as they should be, each below a
-    /// comment that says why. To download them again: haul check DIR > wrong.txt, and then haul -d DIR -i
-    /// wrong.txt --exists overwrite. The exit status is 1 if there are any.
+    /// comment that says why. To download them again: haul check DIR > wrong.txt, and then haul -d
+    /// DIR -i wrong.txt --exists overwrite. The exit status is 1 if there are any.
     Check(CheckArgs),
     /// Show the options of a command line, the environment and the configuration file
     ///
