@@ -310,6 +310,8 @@ impl Iterator for Files {
 
 #[cfg(test)]
 mod tests {
+    use haulage::source::Decompressed;
+
     use super::*;
 
     /// A reader that returns one row and then fails.
