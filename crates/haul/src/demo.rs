@@ -12,7 +12,7 @@ use origin::flags::CODES;
 use crate::args::Demo;
 use crate::exit::{Exit, Problem};
 use crate::input::{Count, Input, Inputs};
-use crate::report::{self, Detail, Display, Items, Volume};
+use crate::report::{self, Detail, Display, Items, ResultsPlan, Volume};
 use crate::run;
 use crate::settings::{Attended, Settings};
 use crate::start::WhenBusy;
@@ -61,7 +61,7 @@ fn settings(directory: &Path, server: &str) -> Result<Settings, Problem> {
             Attended::Yes => Display::Bar(detail),
             Attended::No => Display::Lines(detail),
         },
-        results: None,
+        results: ResultsPlan::default(),
         reader: None,
         cookie_file: None,
         notes: Vec::new(),

@@ -14,7 +14,7 @@ use crate::exit::{Exit, Problem};
 use crate::input::Told;
 use crate::list_fetcher::ListFetcher;
 use crate::output::Reader;
-use crate::report::{Lost, Notice, Opened, Reporter, Results, Summary, Total};
+use crate::report::{Lost, Notice, Reporter, Results, Summary, Total};
 use crate::settings::Settings;
 use crate::signal::{self, Heed, Interrupts, SignalRequest, Stops};
 use crate::start::{self, Unstarted};
@@ -62,6 +62,7 @@ struct Run {
     events: Events,
     /// What the lists tell of.
     told: Told,
+    /// `None` when they have been closed.
     results: Option<Results>,
     cookie_file: Option<CookieFile>,
     /// Who reads the file that goes to standard output.
@@ -102,7 +103,7 @@ impl Run {
         total: Total,
         display: &mut dyn Reporter,
     ) -> Result<(Self, Interrupts), Unstarted> {
-        let results = settings.results.map(Results::open).transpose()?;
+        let results = Results::open(&settings.results)?;
         let mut interrupts =
             Interrupts::listen(display.is_drawn()).map_err(|cause| no_system(&cause))?;
         let (options, when_busy) = (settings.options, settings.when_busy);
@@ -110,7 +111,7 @@ impl Run {
         let engine = fetcher.engine(&settings.engine).map_err(Problem::from)?;
         let mut handle =
             start::start(&engine, options, when_busy, &mut interrupts, display).await?;
-        let results = results.map(Opened::begin).transpose()?;
+        let results = results.begin()?;
         let events = handle.events();
         let told = settings.inputs.feed(&handle);
         let run = Self {
@@ -118,7 +119,7 @@ impl Run {
             fetcher,
             events,
             told,
-            results,
+            results: Some(results),
             cookie_file: settings.cookie_file,
             reader: settings.reader,
             summary: Summary::default(),
@@ -153,6 +154,7 @@ impl Run {
         }
         self.save_cookies(display);
         self.sum_up();
+        self.finish_results(&mut interrupts, display).await;
         if self.state == State::BrokenPipe {
             display.leave();
             return self.exit;
@@ -209,22 +211,48 @@ impl Run {
     }
 
     /// Adds to the results, as long as they can be written.
-    fn keep(
-        &mut self,
-        display: &mut dyn Reporter,
-        what: impl FnOnce(&mut Results) -> Result<(), Lost>,
-    ) {
-        let Some(Err(lost)) = self.results.as_mut().map(what) else {
+    fn keep(&mut self, display: &mut dyn Reporter, what: impl FnOnce(&mut Results) -> Vec<Lost>) {
+        let lost = self.results.as_mut().map(what).unwrap_or_default();
+        self.lose(lost, display);
+    }
+
+    /// Stops, since results cannot be written.
+    fn lose(&mut self, lost: Vec<Lost>, display: &mut dyn Reporter) {
+        for lost in lost {
+            match lost {
+                Lost::ReaderClosed => self.stop(State::BrokenPipe),
+                Lost::Unwritable(problem) => {
+                    self.stop(State::Unwritable);
+                    self.exit = self.exit.or_worse(problem.exit);
+                    display.notice(&Notice::Problem(&problem));
+                }
+            }
+        }
+    }
+
+    /// Writes what is left of the results. That may take its time, so signals count meanwhile.
+    async fn finish_results(&mut self, interrupts: &mut Interrupts, display: &mut dyn Reporter) {
+        let Some(results) = self.results.take() else {
             return;
         };
-        self.results = None;
-        match lost {
-            Lost::ReaderClosed => self.stop(State::BrokenPipe),
-            Lost::Unwritable(problem) => {
-                self.stop(State::Unwritable);
-                self.exit = self.exit.or_worse(problem.exit);
-                display.notice(&Notice::Problem(&problem));
-            }
+        let (lost, closings) = results.finish();
+        self.lose(lost, display);
+        for closing in closings {
+            let mut closing = tokio::task::spawn_blocking(closing);
+            let closed = loop {
+                tokio::select! {
+                    biased;
+                    asked = interrupts.next() => self.heed(asked, display),
+                    closed = &mut closing => break closed,
+                }
+            };
+            let problem = match closed {
+                Ok(Ok(())) => continue,
+                Ok(Err(problem)) => problem,
+                Err(cause) => Problem::destination(format!("cannot write the results: {cause}")),
+            };
+            self.exit = self.exit.or_worse(problem.exit);
+            display.notice(&Notice::Problem(&problem));
         }
     }
 

@@ -15,11 +15,11 @@ use crate::args::{self, Arguments, Download, Exists, InputFormat, Progress};
 use crate::config::{self, HostSection};
 use crate::cookies::{self, CookieFile};
 use crate::exit::Problem;
-use crate::input::{Excerpt, GivenAs, Inputs};
+use crate::input::{Count, Excerpt, GivenAs, Inputs};
 use crate::logins;
 use crate::output::Reader;
 use crate::proxy;
-use crate::report::{Detail, Display, Form, Items, Volume};
+use crate::report::{Detail, Display, Form, Items, ResultsPlan, Sources, Volume};
 use crate::start::WhenBusy;
 use crate::target::{self, Target};
 use crate::tls;
@@ -31,7 +31,7 @@ pub(crate) struct Settings {
     pub(crate) options: RunOptions,
     pub(crate) inputs: Inputs,
     pub(crate) display: Display,
-    pub(crate) results: Option<(ResultsTarget, Form)>,
+    pub(crate) results: ResultsPlan,
     /// Who reads the file that goes to standard output.
     pub(crate) reader: Option<Reader>,
     /// Where its cookies are written.
@@ -112,13 +112,9 @@ impl Settings {
         }
         let (destination, reader) = target.open()?;
         options.destination = destination;
-        let results = if download.dry_run {
-            Some((ResultsTarget::Output, Form::Plan))
-        } else {
-            download.results.clone().map(|target| (target, Form::Rows))
-        };
+        let results = results(download, &inputs)?;
         let to_output = |(target, _): &(ResultsTarget, Form)| *target == ResultsTarget::Output;
-        let uses_stdout = reader.is_some() || results.as_ref().is_some_and(to_output);
+        let uses_stdout = reader.is_some() || results.targets.iter().any(to_output);
         let cookie_file = CookieFile::of(&options, download)?;
         Ok(Self {
             engine,
@@ -132,6 +128,88 @@ impl Settings {
             notes,
             when_busy: when_busy(download),
         })
+    }
+}
+
+/// Decides what results there are.
+///
+/// # Errors
+/// When a file is named twice, or is one of the lists: it would be emptied before it is read.
+fn results(download: &Download, inputs: &Inputs) -> Result<ResultsPlan, Problem> {
+    if download.dry_run {
+        return Ok(ResultsPlan {
+            targets: vec![(ResultsTarget::Output, Form::Plan)],
+            ..ResultsPlan::default()
+        });
+    }
+    let counts = inputs.counts();
+    let mut lists: Vec<_> = download.inputs.iter().map(|list| real(list)).collect();
+    add_files(&counts, &mut lists);
+    let mut files = Vec::new();
+    for target in &download.results {
+        let file = match target {
+            ResultsTarget::Output => PathBuf::from("-"),
+            ResultsTarget::File(path, _) => real(path),
+        };
+        let shown = file.display();
+        if *target != ResultsTarget::Output && lists.contains(&file) {
+            return Err(Problem::usage(format!(
+                "{shown} is a list to read, and cannot have the results too"
+            ))
+            .hint("--results with another name, and later a rename"));
+        }
+        if files.contains(&file) {
+            return Err(Problem::usage(format!("--results names {shown} twice")));
+        }
+        files.push(file);
+    }
+    let targets = download.results.iter();
+    Ok(ResultsPlan {
+        targets: targets.map(|target| (target.clone(), Form::Rows)).collect(),
+        hashes: download.hashes.clone(),
+        sources: sources(&counts, download.input_format),
+    })
+}
+
+/// Returns the path of a file without links, as far as there is one.
+fn real(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// Returns what is known of the columns of all sources.
+fn sources(counts: &[Count], given: InputFormat) -> Sources {
+    use ListFormat::{Aria2, Arrow, Checksums, Csv, Parquet, Text};
+    let of_source = |count: &Count| match (count, given) {
+        (Count::AtMost(_, counts), _) => sources(counts, given),
+        (Count::Known(_) | Count::Files(_, Some(Text | Checksums | Aria2)), _)
+        | (Count::Unknown, InputFormat::Text | InputFormat::Checksums | InputFormat::Aria2) => {
+            Sources::WithoutColumns
+        }
+        (Count::Files(files, Some(Csv | Parquet | Arrow)), _) if files.len() == 1 => {
+            Sources::OneTable
+        }
+        (Count::Unknown, InputFormat::Csv | InputFormat::Parquet | InputFormat::Arrow) => {
+            Sources::OneTable
+        }
+        _ => Sources::Any,
+    };
+    match &*counts.iter().map(of_source).collect::<Vec<_>>() {
+        [one] => *one,
+        several if several.iter().all(|one| *one == Sources::WithoutColumns) => {
+            Sources::WithoutColumns
+        }
+        _ => Sources::Any,
+    }
+}
+
+/// Adds the files that are read, without links.
+fn add_files(counts: &[Count], files: &mut Vec<PathBuf>) {
+    for count in counts {
+        match count {
+            Count::Files(paths, _) => files.extend(paths.iter().map(|path| real(path))),
+            Count::AtMost(_, counts) => add_files(counts, files),
+            Count::Known(_) | Count::Unknown => {}
+        }
     }
 }
 
@@ -419,7 +497,7 @@ fn list_options(download: &Download) -> ListOptions {
                 .collect(),
         },
         delimiter: columns.delimiter.map(|Delimiter(byte)| byte),
-        carries: download.results.is_some(),
+        carries: !download.results.is_empty(),
         location: download.metalink_location.clone(),
     }
 }

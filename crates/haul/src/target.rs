@@ -54,7 +54,7 @@ impl Target {
             Self::StandardOutput | Self::Device(_) if has_several => {
                 Err(one_output(download, "there are several"))
             }
-            Self::StandardOutput if download.results == Some(ResultsTarget::Output) => Err(
+            Self::StandardOutput if download.results.contains(&ResultsTarget::Output) => Err(
                 Problem::usage("standard output can have the file or the results, not both")
                     .hint("--results FILE.jsonl writes the results to a file"),
             ),

@@ -6,11 +6,16 @@ use std::num::NonZeroU64;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use clap::builder::{OsStringValueParser, TypedValueParser};
-use haulage::Resolve;
+use clap::builder::{OsStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
+use haulage::{ErrorKind, HostPattern, Resolve};
 use http::{HeaderName, HeaderValue};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, civil};
+
+#[cfg(feature = "parquet")]
+use crate::report::ColumnFormat;
 
 /// Reads country codes (ISO 3166-1 alpha-2) with commas between them.
 pub(crate) fn country_codes(text: &str) -> Result<String, String> {
@@ -348,14 +353,115 @@ impl FromStr for HostAddresses {
     }
 }
 
+/// Which hosts are asked for: any port of a name, or one origin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HostFilter(pub(crate) HostPattern);
+
+impl FromStr for HostFilter {
+    type Err = haulage::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let any_port = (!text.contains("://")).then(|| format!("{text}:*").parse().ok());
+        match any_port.flatten() {
+            Some(hosts) => Ok(Self(hosts)),
+            None => text.parse().map(Self),
+        }
+    }
+}
+
+/// Returns a parser for the names of kinds of errors.
+pub(crate) fn error_kinds() -> impl TypedValueParser<Value = ErrorKind> {
+    let value = |kind: ErrorKind| PossibleValue::new(kind.name()).help(meaning(kind));
+    let names = PossibleValuesParser::new(ErrorKind::ALL.map(value));
+    names.try_map(|name| {
+        let mut kinds = ErrorKind::ALL.into_iter();
+        kinds.find(|kind| kind.name() == name).ok_or("unknown")
+    })
+}
+
+/// Returns what a kind of error means, for the help.
+fn meaning(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Input => "The row cannot be used",
+        ErrorKind::Name => "The name cannot be a file",
+        ErrorKind::Dns => "The host has no address",
+        ErrorKind::Connect => "No connection",
+        ErrorKind::Tls => "No TLS, such as for a bad certificate",
+        ErrorKind::Timeout => "Nothing was received for too long",
+        ErrorKind::Reset => "The connection broke",
+        ErrorKind::Protocol => "The response is no HTTP",
+        ErrorKind::Incomplete => "The file was cut short",
+        ErrorKind::Http => "The server refused, such as with 404",
+        ErrorKind::Redirect => "A redirect cannot be followed",
+        ErrorKind::Refused => "haul was told not to, such as by --public-only",
+        ErrorKind::Changed => "The file changed while it was downloaded",
+        ErrorKind::Checksum => "The checksum is another one",
+        ErrorKind::Decode => "The content cannot be decoded",
+        ErrorKind::Disk => "The file cannot be written",
+        ErrorKind::Exists => "There is another file",
+        ErrorKind::Cancelled => "The run was stopped",
+        _ => "",
+    }
+}
+
+/// An instant: so long ago, or a date and time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Since(pub(crate) SystemTime);
+
+impl FromStr for Since {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let days = text
+            .strip_suffix('d')
+            .and_then(|days| days.parse::<u32>().ok());
+        let ago = match days {
+            Some(days) => Some(Duration::from_secs(u64::from(days) * 86_400)),
+            None => text.parse().ok().map(|Span(time)| time),
+        };
+        if let Some(ago) = ago {
+            let then = SystemTime::now().checked_sub(ago);
+            return Ok(Self(then.unwrap_or(SystemTime::UNIX_EPOCH)));
+        }
+        let in_utc = |civil: civil::DateTime| TimeZone::UTC.to_timestamp(civil).ok();
+        // What has a zone is a civil time too, which would leave the zone out.
+        let instant = match text.parse::<Timestamp>() {
+            Ok(instant) => Some(instant),
+            Err(_) => text.parse().ok().and_then(in_utc),
+        };
+        let time = instant.and_then(|instant| instant.try_into().ok());
+        time.map(Self).ok_or_else(|| {
+            "write it as in 30m, 2h, 3d, 2026-11-29 or 2026-11-29T08:00:00Z".to_owned()
+        })
+    }
+}
+
 /// Where the results go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ResultsTarget {
-    /// Standard output.
+    /// Standard output, with JSON lines.
     Output,
     /// This file.
-    File(PathBuf),
+    File(PathBuf, ResultsFormat),
 }
+
+/// The format of the results in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ResultsFormat {
+    /// A JSON object per line.
+    Jsonl,
+    /// A table with a header, and with this between its cells.
+    Csv { delimiter: char },
+    /// A table with typed columns.
+    #[cfg(feature = "parquet")]
+    Columns(ColumnFormat),
+}
+
+/// The endings of the names of results.
+#[cfg(feature = "parquet")]
+const ENDINGS: &str = ".jsonl, .ndjson, .csv, .tsv, .parquet or .arrow";
+#[cfg(not(feature = "parquet"))]
+const ENDINGS: &str = ".jsonl, .ndjson, .csv or .tsv (this haul was built without Parquet)";
 
 impl FromStr for ResultsTarget {
     type Err = String;
@@ -365,10 +471,22 @@ impl FromStr for ResultsTarget {
             return Ok(Self::Output);
         }
         let path = PathBuf::from(text);
-        match path.extension() {
-            Some(ending) if ending.eq_ignore_ascii_case("jsonl") => Ok(Self::File(path)),
-            _ => Err("the name must end in .jsonl; - is standard output".to_owned()),
-        }
+        let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
+        let format = match ending.to_str() {
+            Some("jsonl" | "ndjson") => ResultsFormat::Jsonl,
+            Some("csv") => ResultsFormat::Csv { delimiter: ',' },
+            Some("tsv") => ResultsFormat::Csv { delimiter: '\t' },
+            #[cfg(feature = "parquet")]
+            Some("parquet") => ResultsFormat::Columns(ColumnFormat::Parquet),
+            #[cfg(feature = "parquet")]
+            Some("arrow") => ResultsFormat::Columns(ColumnFormat::Arrow),
+            _ => {
+                return Err(format!(
+                    "the name must end in {ENDINGS}; - is standard output"
+                ));
+            }
+        };
+        Ok(Self::File(path, format))
     }
 }
 
@@ -552,15 +670,67 @@ mod tests {
     }
 
     #[test]
+    fn since_is_a_time_ago_or_an_instant() {
+        let seconds = |text: &str| {
+            let Since(then) = text.parse().unwrap();
+            then.duration_since(SystemTime::UNIX_EPOCH)
+                .unwrap()
+                .as_secs()
+        };
+        for text in [
+            "2026-11-29",
+            "2026-11-29T00:00:00Z",
+            "2026-11-29T01:00:00+01:00",
+            "2026-11-29T00:00",
+        ] {
+            assert_eq!(seconds(text), 1_795_910_400, "{text}");
+        }
+        let now = seconds("0s");
+        assert!((now - seconds("2h")).abs_diff(7200) < 5);
+        assert!((now - seconds("3d")).abs_diff(3 * 86_400) < 5);
+        for text in ["yesterday", "", "-2h", "2026-13-01", "d"] {
+            assert!(text.parse::<Since>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_host_without_a_port_is_one_with_any() {
+        for (text, shown) in [
+            ("a.example", "a.example:*"),
+            ("*.example", "*.example:*"),
+            ("a.example:8080", "a.example:8080"),
+            ("[::1]", "[::1]:*"),
+            ("https://a.example", "https://a.example"),
+        ] {
+            assert_eq!(text.parse::<HostFilter>().unwrap().0.to_string(), shown);
+        }
+        assert!("a b".parse::<HostFilter>().is_err());
+    }
+
+    #[test]
     fn the_ending_names_the_format_of_the_results() {
         assert_eq!("-".parse(), Ok(ResultsTarget::Output));
-        assert_eq!("a.JSONL".parse(), Ok(ResultsTarget::File("a.JSONL".into())));
-        assert!(
-            "a.csv"
-                .parse::<ResultsTarget>()
-                .unwrap_err()
-                .contains(".jsonl")
-        );
+        for (name, format) in [
+            ("a.JSONL", ResultsFormat::Jsonl),
+            ("a.b.ndjson", ResultsFormat::Jsonl),
+            ("a.Csv", ResultsFormat::Csv { delimiter: ',' }),
+            ("a.tsv", ResultsFormat::Csv { delimiter: '\t' }),
+        ] {
+            let file = ResultsTarget::File(name.into(), format);
+            assert_eq!(name.parse(), Ok(file));
+        }
+        for name in [
+            "a.txt",
+            "a",
+            ".csv",
+            "a.csv.gz",
+            "a.json",
+            "/dev/stdout",
+            "",
+        ] {
+            let refused = name.parse::<ResultsTarget>().unwrap_err();
+            assert!(refused.contains(".jsonl, .ndjson, .csv"), "{refused}");
+        }
         assert!("jsonl".parse::<ResultsTarget>().is_err());
     }
 }

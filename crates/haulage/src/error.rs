@@ -50,7 +50,8 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// All of them.
-    const ALL: [Self; 18] = [
+    /// All of them.
+    pub const ALL: [Self; 18] = [
         Self::Input,
         Self::Name,
         Self::Dns,

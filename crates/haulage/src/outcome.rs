@@ -76,7 +76,13 @@ pub struct Outcome {
     /// Why the file was restarted although an earlier attempt or run had received a part of it;
     /// `None` if it was not.
     pub restart_reason: Option<Box<str>>,
-    /// The names and values that its [`Request`](crate::Request::carrying) carried.
+    /// The name that its row gives the file, a path relative to the destination; `None` if it gives
+    /// none.
+    pub name: Option<Arc<str>>,
+    /// The checksums that its row gives, one for each algorithm.
+    pub checksums: Vec<Checksum>,
+    /// The names and values that its [`Request`](crate::Request::carrying) carried. A value is JSON
+    /// (RFC 8259) if it comes from a list; empty for a recorded outcome.
     pub carried: Vec<(Arc<str>, Arc<str>)>,
     /// What the row asks for; `None` if that is not recorded for later runs.
     pub(crate) request_key: Option<RequestKey>,
@@ -126,6 +132,8 @@ impl Outcome {
             from_earlier_runs: 0,
             kept: 0,
             restart_reason: None,
+            name: None,
+            checksums: Vec::new(),
             carried: Vec::new(),
             request_key: None,
             reservation: None,

@@ -44,7 +44,7 @@ pub(crate) struct Extra {
     pub(crate) size: Option<u64>,
     /// The hashes of the pieces of its file.
     pub(crate) pieces: Option<PieceHashes>,
-    /// Carried to its outcome: names and values.
+    /// Carried to its outcome: names and values, which are JSON.
     pub(crate) carried: Vec<(Arc<str>, Arc<str>)>,
 }
 
@@ -229,7 +229,8 @@ impl Request {
     }
 
     /// Adds something that is carried to its [`Outcome`](crate::Outcome::carried), and means
-    /// nothing to the engine.
+    /// nothing to the engine. The value is JSON (RFC 8259), such as `"text"` with its quotes, `1.5`
+    /// or `null`: results show it as what it is, and a value that is no JSON as a string.
     #[must_use]
     pub fn carrying(mut self, name: Arc<str>, value: Arc<str>) -> Self {
         self.extra

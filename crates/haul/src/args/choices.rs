@@ -20,8 +20,18 @@ pub(crate) enum Ended {
 pub(crate) enum RowFormat {
     /// One JSON object per line, with the fields of --results
     Jsonl,
+    /// A table with a header, with the fields of --results
+    Csv,
+    /// A Parquet file, for a file or a pipe
+    #[cfg(feature = "parquet")]
+    Parquet,
+    /// An Arrow IPC file, for a file or a pipe
+    #[cfg(feature = "parquet")]
+    Arrow,
     /// A list that -i reads: the URL and its fields
     Text,
+    /// Columns for people
+    Table,
 }
 
 /// What a list is written in.

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
-use haulage::{Algorithm, Checksum, EngineOptions, Interface, RetryPolicy, RunOptions};
+use haulage::{Algorithm, Checksum, EngineOptions, ErrorKind, Interface, RetryPolicy, RunOptions};
 
 pub(crate) use self::choices::{
     Durability, Ended, Exists, InputFormat, Layout, Progress, RetryFailed, RowFormat, TlsMax,
@@ -24,8 +24,8 @@ pub(crate) use self::excerpt::Excerpt;
 pub(crate) use self::logins::Logins;
 use crate::password::Prompt;
 use crate::values::{
-    Header, HostAddresses, Rate, ResultsTarget, Size, Span, User, at_least_one, country_codes,
-    segments,
+    Header, HostAddresses, HostFilter, Rate, ResultsTarget, Since, Size, Span, User, at_least_one,
+    country_codes, error_kinds, segments,
 };
 
 /// Downloads URLs, and lists of URLs of any length
@@ -139,9 +139,26 @@ pub(crate) struct ResultsArgs {
     /// Print only items with this status; may be repeated
     #[arg(long = "status", value_name = "STATUS", value_enum)]
     pub(crate) statuses: Vec<Ended>,
-    /// Output format
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = RowFormat::Jsonl)]
-    pub(crate) format: RowFormat,
+    /// Print only items of this host: example.org, *.example.org, https://example.org:8443; may be
+    /// repeated
+    #[arg(long = "host", value_name = "HOST")]
+    pub(crate) hosts: Vec<HostFilter>,
+    /// Print only items that failed with this kind of error; may be repeated
+    #[arg(long = "error", value_name = "KIND", value_parser = error_kinds())]
+    pub(crate) errors: Vec<ErrorKind>,
+    /// Print only items that ended since this time: 2h or 3d ago, 2026-11-29, 2026-11-29T08:00:00Z
+    ///
+    /// A time without a zone is UTC.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<Since>,
+    /// Print counts by status, error and host, and the size of all files, instead of items
+    ///
+    /// The 20 hosts with the most failures are shown. With --format jsonl it is a JSON object.
+    #[arg(long)]
+    pub(crate) summary: bool,
+    /// Output format [default: table on a terminal, jsonl elsewhere]
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub(crate) format: Option<RowFormat>,
 }
 
 #[derive(Debug, Args)]
@@ -760,14 +777,20 @@ pub(crate) struct Download {
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Proxies")]
     pub(crate) per_proxy: Option<usize>,
 
-    /// Write a JSON line for each item to this file, NAME.jsonl; - is standard output
+    /// Write a row for each item to this file: .jsonl, .csv, .parquet, .arrow; - is standard output
+    ///
+    /// The ending of the name sets the format; .ndjson and .tsv are known too, and - gets JSON
+    /// lines. A row is written when its item ends, with the columns of a list (CSV, JSON lines)
+    /// that have no purpose. A Parquet or Arrow file is written at the end of the run, also if it
+    /// was interrupted; until then its rows are in FILE.partial.jsonl. The file is a list for -i:
+    /// what failed is downloaded, and what is there is compared with its checksum. May be repeated.
     #[arg(
         long,
         value_name = "FILE",
         value_hint = ValueHint::FilePath,
         help_heading = "Reports"
     )]
-    pub(crate) results: Option<ResultsTarget>,
+    pub(crate) results: Vec<ResultsTarget>,
 
     /// How to show progress, on standard error
     #[arg(

@@ -4,7 +4,7 @@ use haulage::{Event, Outcome, Status};
 
 use crate::report;
 use crate::report::lines::Lines;
-use crate::report::row::{ResultRow, write_line};
+use crate::report::row::{CarriedNames, ResultRow, write_line};
 use crate::report::{Detail, Items, Volume};
 
 /// Returns an event as a JSON object, as `--progress json` shows it; `None` for one that it leaves
@@ -18,7 +18,8 @@ pub fn event_json(event: &Event) -> Option<String> {
 #[must_use]
 pub fn outcome_json(outcome: &Outcome) -> String {
     let mut text = String::new();
-    write_line(&ResultRow::from(outcome), &mut text);
+    let mut names = CarriedNames::default();
+    write_line(&ResultRow::new(outcome, &mut names), &mut text);
     text
 }
 

@@ -3,7 +3,7 @@
 use haulage::{Event, Status, WaitCause};
 use serde::Serialize;
 
-use crate::report::row::{Failure, ResultRow, write_line};
+use crate::report::row::{CarriedNames, Failure, ResultRow, write_line};
 use crate::report::summary::Figures;
 use crate::report::{Notice, Reporter, Summary, Volume, say};
 
@@ -98,6 +98,7 @@ pub(super) fn line(event: &Event) -> Option<String> {
 impl Reporter for Json {
     fn event(&mut self, event: &Event) {
         let quiet = self.volume == Volume::Quiet;
+        let mut names = CarriedNames::default();
         let line = match event {
             Event::InputFailed(error) => Line::InputFailed {
                 error: error.into(),
@@ -110,7 +111,7 @@ impl Reporter for Json {
                 message: warning.to_string(),
             },
             Event::Ended(outcome) if !quiet || matches!(outcome.status, Status::Failed(_)) => {
-                Line::Ended(Box::new(ResultRow::from(&**outcome)))
+                Line::Ended(Box::new(ResultRow::new(outcome, &mut names)))
             }
             _ if quiet => return,
             Event::Started(transfer) => Line::Started {

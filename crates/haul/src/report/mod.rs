@@ -30,7 +30,9 @@ use self::plain::Plain;
 use self::progress::Progress;
 use crate::exit::Problem;
 
-pub(crate) use self::results::{Form, Lost, Opened, Results};
+#[cfg(feature = "parquet")]
+pub(crate) use self::results::columns::{ColumnFormat, Encoder, Shape};
+pub(crate) use self::results::{Csv, Form, Lost, Results, ResultsPlan, Sources};
 pub(crate) use self::summary::Summary;
 pub(crate) use self::total::Total;
 

@@ -1,42 +1,80 @@
 //! A row of results: the outcome of one item, for programs. Field names and their meaning are
 //! stable.
 
+mod carried;
+
 use haulage::{Checksum, Error, Outcome, Renamed};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
+pub(crate) use self::carried::{Carried, CarriedNames, json_text, text_of};
+
+/// The fields of a row, in their order. Those of `error` stand alone in a table.
+pub(crate) const FIELDS: [&str; 24] = [
+    "row",
+    "input",
+    "line",
+    "url",
+    "name",
+    "checksum",
+    "final_url",
+    "status",
+    "path",
+    "renamed",
+    "bytes",
+    "http_status",
+    "error_kind",
+    "error_message",
+    "attempts",
+    "segments",
+    "resumed",
+    "restarted",
+    "started",
+    "duration_ms",
+    "etag",
+    "last_modified",
+    "content_type",
+    "verified",
+];
+
 /// The fields of a row, in their order.
 #[derive(Debug, Serialize)]
 pub(crate) struct ResultRow<'a> {
-    row: u64,
-    input: Option<&'a str>,
-    line: Option<u64>,
-    url: &'a str,
-    final_url: Option<&'a str>,
-    status: &'static str,
-    path: Option<&'a str>,
-    renamed: Option<&'static str>,
-    bytes: u64,
-    http_status: Option<u16>,
-    error: Option<Failure>,
-    attempts: u32,
-    segments: Option<u32>,
-    resumed: Option<u64>,
-    restarted: Option<&'a str>,
-    started: String,
-    duration_ms: u64,
-    etag: Option<&'a str>,
-    last_modified: Option<&'a str>,
-    content_type: Option<&'a str>,
-    verified: &'static str,
+    pub(super) row: u64,
+    pub(super) input: Option<&'a str>,
+    pub(super) line: Option<u64>,
+    pub(super) url: &'a str,
+    /// What the row of the list gives, not what became of it.
+    pub(super) name: Option<&'a str>,
+    pub(super) checksum: Option<String>,
+    pub(super) final_url: Option<&'a str>,
+    pub(super) status: &'static str,
+    pub(super) path: Option<&'a str>,
+    pub(super) renamed: Option<&'static str>,
+    pub(super) bytes: u64,
+    pub(super) http_status: Option<u16>,
+    pub(super) error: Option<Failure>,
+    pub(super) attempts: u32,
+    pub(super) segments: Option<u32>,
+    pub(super) resumed: Option<u64>,
+    pub(super) restarted: Option<&'a str>,
+    pub(super) started: String,
+    pub(super) duration_ms: u64,
+    pub(super) etag: Option<&'a str>,
+    pub(super) last_modified: Option<&'a str>,
+    pub(super) content_type: Option<&'a str>,
+    pub(super) verified: &'static str,
     /// Only the hashes that were asked for.
     #[serde(flatten)]
-    hashes: Hashes<'a>,
+    pub(super) hashes: Hashes<'a>,
+    /// The columns of the list that have no purpose.
+    #[serde(flatten)]
+    pub(super) carried: Carried<'a>,
 }
 
 /// Each hash is a field, named after its algorithm.
 #[derive(Debug)]
-struct Hashes<'a>(&'a [Checksum]);
+pub(super) struct Hashes<'a>(pub(super) &'a [Checksum]);
 
 impl Serialize for Hashes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -51,17 +89,20 @@ impl Serialize for Hashes<'_> {
 /// The error of a failed item.
 #[derive(Debug, Serialize)]
 pub(crate) struct Failure {
-    kind: &'static str,
-    message: String,
+    pub(super) kind: &'static str,
+    pub(super) message: String,
 }
 
-impl<'a> From<&'a Outcome> for ResultRow<'a> {
-    fn from(outcome: &'a Outcome) -> Self {
+impl<'a> ResultRow<'a> {
+    /// Returns the row of an outcome; `names` are those of the rows before.
+    pub(crate) fn new(outcome: &'a Outcome, names: &'a mut CarriedNames) -> Self {
         Self {
             row: outcome.row,
             input: outcome.location.as_ref().map(|place| &*place.input),
             line: outcome.location.as_ref().map(|place| place.line),
             url: &outcome.url,
+            name: outcome.name.as_deref(),
+            checksum: joined(&outcome.checksums),
             final_url: outcome.final_url.as_deref(),
             status: outcome.status.name(),
             path: outcome.path.as_deref(),
@@ -84,6 +125,7 @@ impl<'a> From<&'a Outcome> for ResultRow<'a> {
             content_type: outcome.content_type.as_deref(),
             verified: outcome.verified.name(),
             hashes: Hashes(&outcome.hashes),
+            carried: names.of(&outcome.carried),
         }
     }
 }
@@ -95,6 +137,12 @@ impl From<&Error> for Failure {
             message: error.to_string(),
         }
     }
+}
+
+/// Returns checksums as `ALGO=HEX`, separated by spaces; `None` if there are none.
+fn joined(checksums: &[Checksum]) -> Option<String> {
+    let texts = checksums.iter().map(ToString::to_string);
+    texts.reduce(|all, one| all + " " + &one)
 }
 
 /// Adds the value to `out` as a line of JSON, with characters escaped that could harm a terminal.

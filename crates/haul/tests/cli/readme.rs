@@ -29,8 +29,9 @@ cargo() {
 "#;
 
 /// Calls that end with 1, because the recipe is about a file that is missing.
-const FAILING: [&str; 4] = [
-    "-d results -i urls.txt --results results.jsonl",
+const FAILING: [&str; 5] = [
+    "-d results -i urls.txt --results results.jsonl --results results.parquet",
+    "-d results -i results.jsonl --results again.csv",
     "-d events -i urls.txt --progress json",
     "-d listed -i list.txt",
     "-d listed -i failed.txt --retry-failed all",

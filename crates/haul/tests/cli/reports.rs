@@ -43,7 +43,7 @@ fn each_item_has_one_row_of_results() {
     rows.sort_by_key(|row| row["row"].as_u64());
     assert_eq!(rows.len(), 4);
     let fields: Vec<&String> = rows[0].as_object().unwrap().keys().collect();
-    assert_eq!(fields.len(), 21, "{fields:?}");
+    assert_eq!(fields.len(), 23, "{fields:?}");
 
     let [missing, there, done, nonsense] = rows.try_into().unwrap();
     assert_eq!(missing["error"]["kind"], "http");

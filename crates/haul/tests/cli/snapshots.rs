@@ -199,7 +199,7 @@ fn messages_of_usage_are_as_recorded() {
         "--max-size much http://a.example/",
         "--checksum sha256=12 http://a.example/",
         "--hash md4 http://a.example/",
-        "--results a.csv http://a.example/",
+        "--results a.txt http://a.example/",
         "-o x http://a.example/ http://b.example/",
         "-o ../haul-x -i list.txt",
         "--netrc-file missing http://a.example/",

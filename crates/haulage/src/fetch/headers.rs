@@ -36,6 +36,11 @@ const HARMLESS: [HeaderName; 7] = [
     USER_AGENT,
 ];
 
+/// Returns whether a header of this name tells nothing about the user.
+pub(crate) fn is_harmless(name: &HeaderName) -> bool {
+    HARMLESS.contains(name)
+}
+
 /// The headers of every request of a run.
 pub(crate) struct Headers {
     given: Given,

@@ -54,6 +54,11 @@ impl RelativeName {
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Returns the path, shared with this name.
+    pub(crate) fn to_shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
 }
 
 /// A path below the destination that is safe to create: every component is one plain file name

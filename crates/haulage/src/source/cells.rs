@@ -249,7 +249,9 @@ impl Cells {
             request = request.named(&name)?;
         }
         for (algorithm, text) in self.checksums {
-            request = request.checksum(checksum(algorithm, text.trim())?)?;
+            for text in several(text.trim()) {
+                request = request.checksum(checksum(algorithm, text)?)?;
+            }
         }
         if let Some(size) = &self.size {
             request = request.sized(size_of(size)?);
@@ -272,6 +274,15 @@ impl Cells {
 /// Returns the JSON string of a text (RFC 8259 §7).
 pub(super) fn json_text(text: &str) -> String {
     serde_json::Value::from(text).to_string()
+}
+
+/// Returns the checksums in a cell: one, or, as in the results of a run, several `ALGO=HEX` that are
+/// separated by spaces.
+fn several(text: &str) -> impl Iterator<Item = &str> {
+    let is_list = text.split(' ').all(|one| one.contains('='));
+    let whole = (!is_list).then_some(text).into_iter();
+    let parts = is_list.then(|| text.split(' ')).into_iter().flatten();
+    whole.chain(parts)
 }
 
 /// Parses a checksum: `ALGO=HEX`, `ALGO:HEX`, or only digits, if the column or their number tells
@@ -426,6 +437,9 @@ mod tests {
             let sum = checksum(None, &text).unwrap();
             assert_eq!(sum.to_string(), format!("md5={md5}"), "{text}");
         }
+        let both = several("crc32c=00000001 md5=x");
+        assert_eq!(both.collect::<Vec<_>>(), ["crc32c=00000001", "md5=x"]);
+        assert_eq!(several("MD5: x").collect::<Vec<_>>(), ["MD5: x"]);
         let crc = checksum(Some(Algorithm::Crc32c), "00000001").unwrap();
         assert_eq!(crc.to_string(), "crc32c=00000001");
         assert!(

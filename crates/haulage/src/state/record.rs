@@ -128,7 +128,10 @@ impl Record {
     pub(super) fn into_outcome(self) -> Outcome {
         let answered = self.http_status.is_some();
         let final_url = self.final_url.map(String::from);
+        let (name, checksums) = self.key.name_and_checksums();
         Outcome {
+            name,
+            checksums,
             carried: Vec::new(),
             row: self.row,
             location: self.location,

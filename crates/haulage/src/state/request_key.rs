@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use crate::checksum::Checksum;
 use crate::options::{FileNames, Layout};
 use crate::request::Request;
 pub(crate) use crate::request_key::{RecordLocation, RequestKey};
@@ -49,6 +50,20 @@ impl RequestKey {
             fields: None,
             recorded: None,
         }
+    }
+}
+
+impl RequestKey {
+    /// Returns the name and the checksums that the row gives, from its fields.
+    pub(super) fn name_and_checksums(&self) -> (Option<Arc<str>>, Vec<Checksum>) {
+        let fields = self.fields.as_deref().unwrap_or_default().split('\t');
+        let name = fields.clone().find_map(|field| field.strip_prefix("out="));
+        let is_checksum = |field: &&str| !field.contains("://") && !field.starts_with("label=");
+        let checksums = fields.filter(is_checksum);
+        (
+            name.map(Arc::from),
+            checksums.filter_map(|field| field.parse().ok()).collect(),
+        )
     }
 }
 
@@ -106,7 +121,12 @@ mod tests {
         let request = Request::new("http://h/a").unwrap();
         let request = request.mirror("http://u:secret@m/a").unwrap();
         let request = request.named("x/b").unwrap().labelled("two words");
-        let fields = key_of(&request).fields.unwrap();
-        assert_eq!(&*fields, "http://m/a\tout=x/b\tlabel=two words");
+        let sum: Checksum = "crc32c=00000001".parse().unwrap();
+        let key = key_of(&request.checksum(sum.clone()).unwrap());
+        assert_eq!(
+            key.fields.as_deref(),
+            Some("http://m/a\tout=x/b\tcrc32c=00000001\tlabel=two words")
+        );
+        assert_eq!(key.name_and_checksums(), (Some("x/b".into()), vec![sum]));
     }
 }

@@ -3,10 +3,12 @@
 //! They are in a database without a name, in the folder for temporary files. It disappears with the
 //! process, however that ends.
 
+use http::{HeaderMap, HeaderName, HeaderValue};
 use rusqlite::{Connection, Row, params};
 
 use super::columns::number;
 use super::request_key::{RecordLocation, RequestKey};
+use crate::fetch::headers;
 use crate::plan::name::{RelativeName, TargetName};
 use crate::plan::registry::Key;
 use crate::request::{Request, RowLocation};
@@ -26,17 +28,22 @@ pub(crate) struct SpillStore(Connection);
 const SCHEMA: &str = "
     CREATE TABLE waiting (
         host TEXT, row INTEGER, target TEXT, key INTEGER, url TEXT, given TEXT, mirrors TEXT, name TEXT, label TEXT, input TEXT,
-        line INTEGER, checksums TEXT, ask INTEGER, fields TEXT, list INTEGER, at INTEGER, PRIMARY KEY (host, row)
+        line INTEGER, checksums TEXT, ask INTEGER, fields TEXT, list INTEGER, at INTEGER, size TEXT, headers BLOB,
+        carried TEXT, PRIMARY KEY (host, row)
     ) WITHOUT ROWID;";
-const INSERT: &str = "INSERT INTO waiting VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+const INSERT: &str =
+    "INSERT INTO waiting VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 impl Waiting {
-    /// Returns whether a request may be written to disk: not one with passwords, nor one with
-    /// options so rare that they are not worth a column.
+    /// Returns whether a request may be written to disk: not one with a password, nor one with a
+    /// header that may be as good as one, nor one with the hashes of pieces, which few rows have.
     pub(crate) fn may_be_written(request: &Request) -> bool {
         let mut mirrors = request.mirrors.iter();
-        let is_plain = request.credentials.is_none() && request.extra.is_none();
-        is_plain && mirrors.all(|(_, credentials)| credentials.is_none())
+        let headers = request.headers().map(HeaderMap::keys);
+        request.credentials.is_none()
+            && request.piece_hashes().is_none()
+            && mirrors.all(|(_, credentials)| credentials.is_none())
+            && headers.into_iter().flatten().all(headers::is_harmless)
     }
 }
 
@@ -84,6 +91,9 @@ impl SpillStore {
                     key.and_then(|key| key.fields.as_ref()),
                     recorded.map(|recorded| recorded.list),
                     recorded.map(|recorded| number(recorded.row)),
+                    request.size().map(|size| size.to_string()),
+                    request.headers().map(lines_of),
+                    json_of(request)?,
                 ])?;
             }
         }
@@ -120,6 +130,64 @@ fn joined<T: AsRef<str>>(all: impl Iterator<Item = T>) -> Option<String> {
     let all: Vec<T> = all.collect();
     let texts: Vec<&str> = all.iter().map(AsRef::as_ref).collect();
     (!texts.is_empty()).then(|| texts.join("\t"))
+}
+
+/// Returns headers as lines, `NAME:VALUE`. A value has no line break in it.
+fn lines_of(headers: &HeaderMap) -> Vec<u8> {
+    let mut lines = Vec::new();
+    for (name, value) in headers {
+        lines.extend_from_slice(name.as_str().as_bytes());
+        lines.push(b':');
+        lines.extend_from_slice(value.as_bytes());
+        lines.push(b'\n');
+    }
+    lines
+}
+
+/// Returns what [`lines_of`] was made from; `None` if it was made from something else.
+fn headers_of(lines: &[u8]) -> Option<Vec<(HeaderName, HeaderValue)>> {
+    let lines = lines.split(|byte| *byte == b'\n');
+    let lines = lines.filter(|line| !line.is_empty());
+    lines
+        .map(|line| {
+            let colon = line.iter().position(|byte| *byte == b':')?;
+            let name = HeaderName::from_bytes(&line[..colon]).ok()?;
+            Some((name, HeaderValue::from_bytes(&line[colon + 1..]).ok()?))
+        })
+        .collect()
+}
+
+/// Returns what a request carries, as JSON: names and values in turn; `None` if it is nothing.
+fn json_of(request: &Request) -> rusqlite::Result<Option<String>> {
+    let carried = request.extra.iter().flat_map(|extra| &extra.carried);
+    let texts: Vec<&str> = carried
+        .flat_map(|(name, value)| [&**name, &**value])
+        .collect();
+    if texts.is_empty() {
+        return Ok(None);
+    }
+    let json = serde_json::to_string(&texts);
+    json.map(Some).map_err(|_| strange("carried"))
+}
+
+/// Returns the request with what few rows have.
+fn with_extra(mut request: Request, row: &Row<'_>) -> rusqlite::Result<Request> {
+    if let Some(size) = row.get::<_, Option<String>>("size")? {
+        request = request.sized(size.parse().map_err(|_| strange("size"))?);
+    }
+    if let Some(lines) = row.get::<_, Option<Vec<u8>>>("headers")? {
+        for (name, value) in headers_of(&lines).ok_or_else(|| strange("headers"))? {
+            let with_header = request.header(name, value);
+            request = with_header.map_err(|_| strange("headers"))?;
+        }
+    }
+    if let Some(json) = row.get::<_, Option<String>>("carried")? {
+        let texts: Vec<String> = serde_json::from_str(&json).map_err(|_| strange("carried"))?;
+        for pair in texts.chunks_exact(2) {
+            request = request.carrying(pair[0].as_str().into(), pair[1].as_str().into());
+        }
+    }
+    Ok(request)
 }
 
 fn waiting(row: &Row<'_>) -> rusqlite::Result<Waiting> {
@@ -159,6 +227,7 @@ fn waiting(row: &Row<'_>) -> rusqlite::Result<Waiting> {
             }),
         });
     }
+    request = with_extra(request, row)?;
     let target: String = row.get("target")?;
     Ok(Waiting {
         row: row.get::<_, i64>("row")?.unsigned_abs(),
@@ -210,6 +279,23 @@ mod tests {
         let mut request = sums.iter().fold(request, |request, sum| {
             request.checksum(sum.parse().unwrap()).unwrap()
         });
+        request = request.sized(u64::MAX);
+        for (name, value) in [
+            ("accept", "a/b; c=\"d\""),
+            ("accept", "\u{e9}"),
+            ("dnt", ""),
+        ] {
+            let name = HeaderName::from_static(name);
+            let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+            request = request.header(name, value).unwrap();
+        }
+        for (name, value) in [
+            ("n", "1.50"),
+            ("", "{\"a\": [\"\\n\"]}"),
+            ("n", "not JSON\n"),
+        ] {
+            request = request.carrying(name.into(), value.into());
+        }
         request.location = Some(RowLocation {
             input: "list".into(),
             line: 7,
@@ -248,7 +334,13 @@ mod tests {
         assert!(Waiting::may_be_written(&open));
         let mirrored = open.mirror("http://u:secret@m/a").unwrap();
         let own = Request::new("http://u:secret@h/a").unwrap();
-        for request in [mirrored, own] {
+        let token = Request::new("http://h/a").unwrap();
+        let token = token.header(
+            HeaderName::from_static("x-token"),
+            HeaderValue::from_static("secret"),
+        );
+        let token = token.unwrap().sized(1);
+        for request in [mirrored, own, token] {
             assert!(!Waiting::may_be_written(&request));
         }
     }

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use super::Item;
 use crate::outcome::Outcome;
+use crate::plan::name::RelativeName;
 use crate::request::Request;
 
 /// Returns the outcome of an item as far as it has come.
@@ -22,6 +23,8 @@ pub(crate) fn of_item(item: Box<Item>) -> Outcome {
     let final_url = item.hop.map_or(item.request.url, |hop| hop.url);
     Outcome {
         carried,
+        name: item.request.name.as_ref().map(RelativeName::to_shared),
+        checksums: item.request.checksums,
         location: item.request.location,
         request_key: item.request.key,
         url: item.request.given,
@@ -42,6 +45,8 @@ pub(crate) fn of_request(row: u64, request: &Request) -> Outcome {
     let label = request.label.clone().unwrap_or_else(|| Arc::clone(&url));
     Outcome {
         carried: request.carried(),
+        name: request.name.as_ref().map(RelativeName::to_shared),
+        checksums: request.checksums.clone(),
         location: request.location.clone(),
         request_key: request.key.clone(),
         url,

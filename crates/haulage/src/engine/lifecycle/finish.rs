@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::SystemTime;
 
 use crate::engine::item::existing::FileInfo;
 use crate::engine::item::outcome;
@@ -58,16 +57,13 @@ impl Run {
         let renamed = found.renamed.filter(|_| there);
         let path = found.path.unwrap_or_else(|| target.to_shared());
         let mut outcome = Outcome {
-            carried: request.carried(),
-            location: request.location.clone(),
-            request_key: request.key.clone(),
-            url: Arc::clone(&request.given),
+            label: label(request, target),
             path: there.then_some(path),
             renamed,
             bytes: found.bytes,
             verified: found.verified,
             hashes: found.hashes,
-            ..Outcome::of_row(row, label(request, target), SystemTime::now())
+            ..outcome::of_request(row, request)
         };
         outcome.status = ended;
         self.end(Box::new(outcome));
