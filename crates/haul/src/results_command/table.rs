@@ -1,5 +1,5 @@
-//! Recorded rows as a table for people. Its columns have fixed widths, so that it can be printed row
-//! by row.
+//! Recorded rows as a table for people. Its columns have fixed widths, so that it can be printed
+//! row by row.
 
 use std::fmt::Write as _;
 use std::io;

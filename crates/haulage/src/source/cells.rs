@@ -276,8 +276,8 @@ pub(super) fn json_text(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// Returns the checksums in a cell: one, or, as in the results of a run, several `ALGO=HEX` that are
-/// separated by spaces.
+/// Returns the checksums in a cell: one, or, as in the results of a run, several `ALGO=HEX` that
+/// are separated by spaces.
 fn several(text: &str) -> impl Iterator<Item = &str> {
     let is_list = text.split(' ').all(|one| one.contains('='));
     let whole = (!is_list).then_some(text).into_iter();

@@ -244,7 +244,8 @@ impl<W: Write + Send> Encoder<W> {
     }
 }
 
-/// Returns the fields of a table: those of JSON, but with those of `error` alone, and UTC as a name.
+/// Returns the fields of a table: those of JSON, but with those of `error` alone, and UTC as a
+/// name.
 fn table_fields(fields: &[Field]) -> Vec<Field> {
     let fields = fields.iter().flat_map(|field| match field.data_type() {
         DataType::Struct(parts) if field.name() == "error" => parts
