@@ -57,8 +57,9 @@ fn problems(result: Result<Read, Stop>) -> Vec<String> {
 }
 
 /// What some option takes; the first that it accepts is tried.
-const SAMPLES: [&str; 14] = [
+const SAMPLES: [&str; 15] = [
     "7",
+    "de",
     "text",
     "7s",
     "A: b",
