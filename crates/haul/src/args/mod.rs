@@ -780,7 +780,7 @@ pub(crate) struct Download {
     /// Write a row for each item to this file: .jsonl, .csv, .parquet, .arrow; - is standard output
     ///
     /// The ending of the name sets the format; .ndjson and .tsv are known too, and - gets JSON
-    /// lines. A row is written when its item ends, with the columns of a list (CSV, JSON lines)
+    /// lines. A row is written when its item ends, with the columns of a table (--input-format)
     /// that have no purpose. A Parquet or Arrow file is written at the end of the run, also if it
     /// was interrupted; until then its rows are in FILE.partial.jsonl. The file is a list for -i:
     /// what failed is downloaded, and what is there is compared with its checksum. May be repeated.

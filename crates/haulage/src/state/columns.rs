@@ -59,14 +59,15 @@ pub(super) const KNOWN_BY_ASK: &str = concat!(
     " FROM item JOIN list ON id = list WHERE ask = ?1 AND url = ?2 AND finished <= ?3 \
      ORDER BY status = 'failed', list DESC LIMIT 1"
 );
-/// The rows after this list and row in the newest list of each input, and how many of them.
+/// The rows after this list and row in the newest list of each input, and how many of them. `+` and
+/// `CROSS` make SQLite begin at that row; otherwise it reads the list from its start each time.
 pub(super) const RECORDS: &str = concat!(
     "SELECT ",
     place!(),
     ", ",
     content!(),
-    ", input FROM item JOIN list ON id = list \
-     WHERE (list, row) > (?1, ?2) AND id IN (SELECT max(id) FROM list GROUP BY input) \
+    ", input FROM item CROSS JOIN list ON id = list \
+     WHERE (list, row) > (?1, ?2) AND +list IN (SELECT max(id) FROM list GROUP BY input) \
      ORDER BY list, row LIMIT ?3"
 );
 /// The same for a database of an older schema, which is only read.
@@ -75,8 +76,8 @@ pub(super) const RECORDS_WITHOUT_COUNTS: &str = concat!(
     place!(),
     ", ",
     first_content!(),
-    ", NULL AS resumed, NULL AS segments, input FROM item JOIN list ON id = list \
-     WHERE (list, row) > (?1, ?2) AND id IN (SELECT max(id) FROM list GROUP BY input) \
+    ", NULL AS resumed, NULL AS segments, input FROM item CROSS JOIN list ON id = list \
+     WHERE (list, row) > (?1, ?2) AND +list IN (SELECT max(id) FROM list GROUP BY input) \
      ORDER BY list, row LIMIT ?3"
 );
 /// What is known of a row with this key and URL that has its file, among the rows of
