@@ -39,7 +39,7 @@ pub(crate) fn give(options: &mut RunOptions, download: &Download) -> Result<Vec<
                 "FILE"
             };
             return Err(
-                Problem::usage("-b takes NAME=VALUE, and what was given has no =")
+                Problem::usage("--cookie takes NAME=VALUE, and what was given has no =")
                     .hint(format!("to read a cookie file: --load-cookies {file}")),
             );
         }

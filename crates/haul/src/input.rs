@@ -381,17 +381,15 @@ mod tests {
 
     use super::*;
 
-    /// A reader that returns one row and then fails.
-    struct Torn(bool);
+    /// A reader that returns these bytes and then fails.
+    struct Torn(&'static [u8]);
 
     impl Read for Torn {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            let line = b"http://a.example/1\n";
-            if std::mem::replace(&mut self.0, true) {
+            if self.0.is_empty() {
                 return Err(io::Error::other("the disk went away"));
             }
-            buffer[..line.len()].copy_from_slice(line);
-            Ok(line.len())
+            self.0.read(buffer)
         }
     }
 
@@ -399,7 +397,7 @@ mod tests {
     fn a_list_that_breaks_off_is_told_of_and_what_was_read_stands() {
         let mut inputs = Inputs::new();
         let list = List::new(
-            Decompressed::new(Torn(false)),
+            Decompressed::new(Torn(b"http://a.example/1\n")),
             "torn",
             &ListOptions::default(),
         )

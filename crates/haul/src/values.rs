@@ -256,7 +256,7 @@ impl FromStr for Header {
 
     fn from_str(text: &str) -> Result<Self, String> {
         if text.starts_with('@') {
-            return Err("headers are not read from a file; give each with -H".to_owned());
+            return Err("headers are not read from a file; give each with --header".to_owned());
         }
         let (name, value) = match (text.split_once(':'), text.strip_suffix(';')) {
             (Some((name, value)), _) if value.trim().is_empty() => {
@@ -619,7 +619,7 @@ mod tests {
             ("a b: c", "the name of a header"),
             ("Host: example.org", "follows from the URL"),
             ("Proxy-Authorization: Basic x", "--proxy-user"),
-            ("@headers", "give each with -H"),
+            ("@headers", "give each with --header"),
             ("X-Key: a\nb", "control characters"),
         ] {
             let message = text.parse::<Header>().unwrap_err();

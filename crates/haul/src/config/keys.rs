@@ -6,16 +6,25 @@ use clap::{Arg, ArgAction, Command, ValueHint};
 use crate::foreign_flags::{self, UNSAFE};
 
 /// Options that belong to one command line: as defaults they make no sense.
-const OF_ONE_RUN: [&str; 10] = [
+const OF_ONE_RUN: [&str; 19] = [
     "base-url",
     "checksum",
+    "checksum-column",
     "config",
+    "delimiter",
     "dry-run",
+    "head",
+    "header-column",
     "help",
     "input",
     "input-format",
+    "name-column",
     "no-config",
     "output",
+    "sample",
+    "shard",
+    "size-column",
+    "url-column",
     "version",
 ];
 

@@ -43,9 +43,10 @@ fn shown(problem: &Problem) -> String {
 }
 
 /// What some option takes; the first that it accepts is tried.
-const SAMPLES: [&str; 12] = [
+const SAMPLES: [&str; 13] = [
     "-",
     "7",
+    ";",
     "text",
     "A: b",
     "me:pw",
@@ -142,7 +143,8 @@ fn every_option_has_the_effect_that_it_has_when_typed() {
             || format!("{:?}", embedded.run) != format!("{:?}", default.run)
             || embedded.checksums.len() != default.checksums.len()
             || embedded.when_busy != default.when_busy;
-        let of_lists = ["base-url", "input-format", "metalink-location"].contains(&name);
+        let of_lists = ["base-url", "input-format", "metalink-location", "delimiter"];
+        let of_lists = of_lists.contains(&name) || name.ends_with("-column");
         assert_eq!(has_effect, value != "false" && !of_lists, "{name}");
     }
 }
@@ -159,9 +161,12 @@ fn options_are_those_of_a_download_without_those_of_a_terminal() {
     let mut expected = vec![
         "input",
         "globoff",
+        "head",
         "dir",
         "output",
         "results",
+        "sample",
+        "shard",
         "progress",
         "quiet",
         "verbose",
@@ -538,7 +543,8 @@ fn list_that_cannot_be_used_says_why() {
         text.ends_with("No such file or directory; check the name of the list"),
         "{text}"
     );
-    assert!(problem(folder.path(), &[]).contains("it is a folder"));
+    let rows = list(folder.path(), &[]).ok().unwrap().rows;
+    assert_eq!(rows.count(), 1, "a folder is a list of its lists");
     let text = problem(&path, &[("base_url", "a/b")]);
     assert!(text.starts_with("base_url: \"a/b\" is not a URL"), "{text}");
     assert!(problem(&path, &[("base_ulr", "x")]).contains("did you mean base_url?"));

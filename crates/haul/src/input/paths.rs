@@ -1,5 +1,6 @@
 //! The files that a path of `-i` names: one, those of a folder, or those that match a pattern.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -33,11 +34,20 @@ pub(super) fn named(path: &Path) -> io::Result<Named> {
             let found: Result<Vec<_>, _> = found.collect();
             let mut files = found.map_err(io::Error::from)?;
             files.retain(|path| path.is_file());
-            files.sort();
-            Ok(Named::Many(files))
+            Ok(Named::Many(each_once(files)))
         }
         _ => Ok(Named::One),
     }
+}
+
+/// Returns files in order, each once: links to folders may lead to it on several paths. The shortest
+/// one counts.
+fn each_once(mut files: Vec<PathBuf>) -> Vec<PathBuf> {
+    let mut seen = HashSet::new();
+    files.sort_by_key(|path| path.components().count());
+    files.retain(|path| seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())));
+    files.sort();
+    files
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {

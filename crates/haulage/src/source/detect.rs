@@ -22,12 +22,13 @@ pub enum Detected {
 
 impl ListFormat {
     /// Returns the format of a list by its first bytes, of which the first row is a part. A list
-    /// without rows is text. Stops reading when the line of the first row is complete.
+    /// without rows is text. Stops reading when that line is complete, and some 2 KiB have
+    /// been read.
     ///
     /// # Errors
-    /// If reading fails before that line is complete.
+    /// If reading fails before that.
     pub fn of_content(reader: impl Read) -> io::Result<Detected> {
-        let mut lines = Lines::first_of(reader);
+        let mut lines = begun(reader);
         let detected = Self::of_lines(&mut lines);
         lines.take_error().map_or(Ok(detected), Err)
     }
@@ -37,9 +38,9 @@ impl ListFormat {
     /// of text, even if it is called `urls.tsv`.
     ///
     /// # Errors
-    /// If reading fails before the line of the first row is complete.
+    /// If reading fails before that is known.
     pub fn of(name: &str, reader: impl Read) -> io::Result<Detected> {
-        let mut lines = Lines::first_of(reader);
+        let mut lines = begun(reader);
         let detected = Self::of_named(Self::of_name(name), &mut lines);
         lines.take_error().map_or(Ok(detected), Err)
     }
@@ -93,6 +94,14 @@ impl ListFormat {
     }
 }
 
+/// Returns the lines of a reader of which enough has been read to tell what it is.
+fn begun<R: Read>(reader: R) -> Lines<R> {
+    const ENOUGH: usize = 2048;
+    let mut lines = Lines::first_of(reader);
+    lines.block_until(|block| block.len() >= ENOUGH && block.contains(&b'\n'));
+    lines
+}
+
 /// Returns whether a list begins with a URL, perhaps after comments.
 fn begins_with_url(block: &[u8]) -> bool {
     let text = block.strip_prefix(BYTE_ORDER_MARK).unwrap_or(block);
@@ -121,9 +130,11 @@ fn of_block(block: &[u8]) -> Option<Detected> {
     let text = block.strip_prefix(BYTE_ORDER_MARK).unwrap_or(block);
     match text.trim_ascii_start() {
         [b'{', ..] => Some(Detected::Format(ListFormat::Jsonl)),
-        [b'[', ..] => Some(Detected::NoList(
-            "it is a JSON array; write an object per line, for example with jq -c '.[]'",
-        )),
+        [b'[', rest @ ..] if matches!(rest.trim_ascii_start(), [b'{' | b'[' | b'"', ..]) => {
+            Some(Detected::NoList(
+                "it is a JSON array; write an object per line, for example with jq -c '.[]'",
+            ))
+        }
         // The block may end in the middle of a character.
         text if aria2::is_aria2(&String::from_utf8_lossy(text)) => {
             Some(Detected::Format(ListFormat::Aria2))
