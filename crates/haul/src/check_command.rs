@@ -76,7 +76,7 @@ pub(crate) fn run(arguments: &CheckArgs) -> Result<Exit, Problem> {
             }
         });
         let (counts, written) = compare(&folder, receiver);
-        let files = source.join().unwrap_or_else(|_| Ok(0));
+        let files = source.join().unwrap_or(Ok(0));
         (files, counts, written)
     });
     if let Err(cause) = written {

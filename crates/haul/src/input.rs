@@ -274,17 +274,13 @@ struct Reports {
 impl Reports {
     fn new(fetcher: ListFetcher) -> (Self, Told) {
         let (breaks, broken) = mpsc::channel();
-        let (notes, noted) = mpsc::channel();
-        let told = Told {
-            broken,
-            notes: noted,
-        };
+        let (sender, notes) = mpsc::channel();
         let reports = Self {
             fetcher,
             breaks,
-            notes,
+            notes: sender,
         };
-        (reports, told)
+        (reports, Told { broken, notes })
     }
 
     /// Returns the rows of a list, and of further lists that it names. Tells if it breaks off, and

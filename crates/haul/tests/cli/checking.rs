@@ -33,7 +33,6 @@ fn damaged_and_missing_files_are_listed_and_can_be_downloaded_again() {
     // One byte, so that the length is the same.
     sandbox.write("out/0", &("x".to_owned() + &"0".repeat(1023)));
     sandbox.write("out/1", "short");
-    #[expect(clippy::disallowed_methods, reason = "the file is to be missing")]
     std::fs::remove_file(sandbox.path().join("out/2")).unwrap();
     let ran = sandbox.haul(&["check", "out"]);
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);

@@ -108,7 +108,7 @@ impl<R: Read> Reading<R> {
         options: &ListOptions,
     ) -> Result<Self, Error> {
         let first = first_of_stream(&mut reader).map_err(|cause| unusable(&cause))?;
-        let reader = put_back(first, reader);
+        let reader = put_back(&first, reader);
         let batches = StreamReader::try_new(reader, None).map_err(|cause| unusable(&cause))?;
         let projection = Projection::of(&batches.schema(), options)?;
         Ok(Self {
@@ -139,12 +139,12 @@ fn first_of_stream(reader: &mut impl Read) -> io::Result<Vec<u8>> {
 }
 
 /// Returns a reader with bytes that were read from it.
-fn put_back<R: Read>(bytes: Vec<u8>, rest: Rest<R>) -> Rest<R> {
+fn put_back<R: Read>(bytes: &[u8], rest: Rest<R>) -> Rest<R> {
     let (read, reader) = rest.into_inner();
     let at = usize::try_from(read.position()).unwrap_or(usize::MAX);
     let left = read.into_inner();
     let left = left.get(at..).unwrap_or_default();
-    io::Cursor::new([&bytes, left].concat()).chain(reader)
+    io::Cursor::new([bytes, left].concat()).chain(reader)
 }
 
 impl<R: Read> Reading<R> {

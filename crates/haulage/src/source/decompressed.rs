@@ -95,14 +95,13 @@ impl Format {
             [b'B', b'Z', b'h', b'1'..=b'9', ..] => Some(Self::Bzip2),
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Self::Xz),
             []
-            | [b'B' | 0xfd]
+            | [b'B' | 0xfd | 0x1f | 0x28 | 0x50..=0x5f]
             | [b'B', b'Z']
             | [b'B', b'Z', b'h']
             | [0xfd, b'7']
             | [0xfd, b'7', b'z']
             | [0xfd, b'7', b'z', b'X']
             | [0xfd, b'7', b'z', b'X', b'Z']
-            | [0x1f | 0x28 | 0x50..=0x5f]
             | [0x28, 0xb5]
             | [0x28, 0xb5, 0x2f]
             | [0x50..=0x5f, 0x2a]
