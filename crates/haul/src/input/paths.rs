@@ -40,8 +40,8 @@ pub(super) fn named(path: &Path) -> io::Result<Named> {
     }
 }
 
-/// Returns files in order, each once: links to folders may lead to it on several paths. The shortest
-/// one counts.
+/// Returns files in order, each once: links to folders may lead to it on several paths. The
+/// shortest one counts.
 fn each_once(mut files: Vec<PathBuf>) -> Vec<PathBuf> {
     let mut seen = HashSet::new();
     files.sort_by_key(|path| path.components().count());

@@ -60,7 +60,8 @@ pub(super) const KNOWN_BY_ASK: &str = concat!(
      ORDER BY status = 'failed', list DESC LIMIT 1"
 );
 /// The rows after this list and row in the newest list of each input, and how many of them. `+`
-/// and `CROSS` make `SQLite` begin at that row; otherwise it reads the list from its start each time.
+/// and `CROSS` make `SQLite` begin at that row; otherwise it reads the list from its start each
+/// time.
 pub(super) const RECORDS: &str = concat!(
     "SELECT ",
     place!(),
