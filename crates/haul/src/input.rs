@@ -2,6 +2,7 @@
 
 mod list_file;
 mod paths;
+mod types;
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use haulage::{BadRow, Checksum, Error, ErrorKind, Request, Row};
 
 pub(crate) use self::list_file::format_of;
 use self::paths::Named;
+pub(crate) use self::types::CarriedTypes;
 use crate::exit::Problem;
 use crate::list_fetcher::{self, ListFetcher};
 use crate::report::format;
@@ -211,13 +213,23 @@ impl Inputs {
 
     /// Returns the row counts of all sources, in order.
     pub(crate) fn counts(&self) -> Vec<Count> {
-        let counts = self.sources.iter().map(|input| input.count.clone());
+        let counts = self.sources.iter();
+        counts.map(|input| input.count.clone()).collect()
+    }
+
+    /// Returns the counts of the rows that are taken.
+    pub(crate) fn taken(&self) -> Vec<Count> {
         let excerpt = self.excerpt;
         match excerpt.head.or(excerpt.sample) {
             _ if excerpt.shard.is_some() => vec![Count::Unknown],
-            Some(most) => vec![Count::AtMost(most as u64, counts.collect())],
-            None => counts.collect(),
+            Some(most) => vec![Count::AtMost(most as u64, self.counts())],
+            None => self.counts(),
         }
+    }
+
+    /// Returns the types of carried columns, which the lists tell while they are read.
+    pub(crate) fn carried_types(&self) -> CarriedTypes {
+        self.reports.types.clone()
     }
 
     /// Gives the rows to a run, and says that there are no others. Returns what the lists tell of
@@ -267,6 +279,7 @@ pub(crate) struct Told {
 #[derive(Clone)]
 struct Reports {
     fetcher: ListFetcher,
+    types: CarriedTypes,
     breaks: Sender<Error>,
     notes: Sender<String>,
 }
@@ -277,6 +290,7 @@ impl Reports {
         let (sender, notes) = mpsc::channel();
         let reports = Self {
             fetcher,
+            types: CarriedTypes::default(),
             breaks,
             notes: sender,
         };
@@ -298,6 +312,9 @@ impl Reports {
                 reports.note(format!(
                     "{name} is read as {format}, which its first bytes show"
                 ));
+            }
+            if rows == 0 {
+                reports.types.note(&list);
             }
             rows += u64::from(row.is_some());
             for note in list.take_notes() {

@@ -21,7 +21,7 @@ use crate::start::{self, Unstarted};
 
 /// Runs to the end, and says how that was. What goes wrong is shown on the way.
 pub(crate) fn run(settings: Settings) -> Result<Exit, Problem> {
-    let total = Total::of(settings.inputs.counts());
+    let total = Total::of(settings.inputs.taken());
     let folder = match &settings.options.destination {
         Destination::Directory(folder) => folder.as_path(),
         _ => Path::new(""),

@@ -168,6 +168,7 @@ fn results(download: &Download, inputs: &Inputs) -> Result<ResultsPlan, Problem>
         targets: targets.map(|target| (target.clone(), Form::Rows)).collect(),
         hashes: download.hashes.clone(),
         sources: sources(&counts, download.input_format),
+        types: inputs.carried_types(),
     })
 }
 

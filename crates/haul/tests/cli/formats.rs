@@ -4,8 +4,14 @@ use std::collections::BTreeMap;
 use std::process::Stdio;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch, StringArray};
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::{Int32Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::{
+    Array as _, ArrayRef, Date32Array, DictionaryArray, Float32Array, Int16Array, ListArray,
+    RecordBatch, StringArray, TimestampMicrosecondArray,
+};
 use origin::{Body, Origin, Script};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::{Ran, Sandbox};
 
@@ -327,4 +333,100 @@ fn a_part_of_a_list_keeps_its_numbers_and_what_is_recorded_of_the_rest() {
         "{}",
         ran.stderr
     );
+}
+
+/// Writes a Parquet list of two rows with columns of many types.
+fn write_typed(sandbox: &Sandbox, origin: &Origin) {
+    let urls = StringArray::from(vec![origin.url("/a"), origin.url("/b")]);
+    let tags: DictionaryArray<Int32Type> = vec!["x", "y"].into_iter().collect();
+    let lists =
+        ListArray::from_iter_primitive::<Int64Type, _, _>([Some(vec![Some(1), None]), None]);
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("url", Arc::new(urls)),
+        ("small", Arc::new(Int16Array::from(vec![Some(7), None]))),
+        ("share", Arc::new(Float32Array::from(vec![0.25, 1.0]))),
+        (
+            "seen",
+            Arc::new(TimestampMicrosecondArray::from(vec![
+                0,
+                1_700_000_000_000_001,
+            ])),
+        ),
+        ("day", Arc::new(Date32Array::from(vec![0, 20_000]))),
+        ("tag", Arc::new(tags)),
+        ("numbers", Arc::new(lists)),
+    ];
+    let batch = RecordBatch::try_from_iter_with_nullable(
+        columns
+            .into_iter()
+            .map(|(name, column)| (name, column, true)),
+    )
+    .unwrap();
+    let mut writer =
+        parquet::arrow::ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    sandbox.write_bytes("typed.parquet", &writer.into_inner().unwrap());
+}
+
+#[test]
+fn carried_columns_keep_their_types() {
+    let (origin, sandbox) = (origin(), Sandbox::new());
+    write_typed(&sandbox, &origin);
+    let results = ["--results", "r.parquet", "--results", "r.arrow"];
+    let ran = sandbox.haul(
+        &[
+            &["-i", "typed.parquet", "-d", "out", "-j", "1"],
+            &results[..],
+        ]
+        .concat(),
+    );
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let file = |name| std::fs::File::open(sandbox.path().join(name)).unwrap();
+    let parquet = ParquetRecordBatchReaderBuilder::try_new(file("r.parquet")).unwrap();
+    let parquet = parquet.build().unwrap().next().unwrap().unwrap();
+    let mut arrow = arrow_ipc::reader::FileReader::try_new(file("r.arrow"), None).unwrap();
+    for batch in [parquet, arrow.next().unwrap().unwrap()] {
+        let column = |name: &str| batch.column_by_name(name).unwrap();
+        for (name, shown) in [
+            ("small", "Int16"),
+            ("share", "Float32"),
+            ("seen", "Timestamp(µs)"),
+            ("day", "Date32"),
+            ("tag", "Utf8"),
+            ("numbers", "List(Int64)"),
+        ] {
+            assert_eq!(column(name).data_type().to_string(), shown, "{name}");
+        }
+        let seen = column("seen").as_primitive::<TimestampMicrosecondType>();
+        assert_eq!(seen.values(), &[0, 1_700_000_000_000_001]);
+        assert_eq!(column("small").null_count(), 1);
+    }
+}
+
+#[test]
+fn a_column_that_differs_between_lists_loses_no_value() {
+    let (origin, sandbox) = (origin(), Sandbox::new());
+    write_typed(&sandbox, &origin);
+    sandbox.write(
+        "more.csv",
+        &format!("url,small,day\n{},many,soon\n", origin.url("/c")),
+    );
+    let ran = sandbox.haul(&[
+        "-i",
+        "typed.parquet",
+        "-i",
+        "more.csv",
+        "-d",
+        "out",
+        "--results",
+        "r.parquet",
+    ]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let ran = sandbox.haul(&["-i", "r.parquet", "-d", "again", "--results", "r.jsonl"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let rows = sandbox.rows("r.jsonl");
+    let mut small: Vec<_> = rows.iter().map(|row| row["small"].to_string()).collect();
+    small.sort();
+    // Numbers and texts in one column are JSON in a text.
+    assert_eq!(small, [r#""7""#, r#""\"many\"""#, "null"], "{rows:?}");
 }

@@ -5,6 +5,9 @@ use std::io::{self, Read};
 use std::iter::FusedIterator;
 use std::sync::Arc;
 
+#[cfg(feature = "parquet")]
+use arrow_schema::DataType;
+
 use super::aria2::{self, Aria2List};
 #[cfg(feature = "parquet")]
 use super::arrow::{self, ArrowList};
@@ -178,6 +181,18 @@ impl<R: Read> List<R> {
     /// its first bytes have been read.
     pub fn guessed(&self) -> Option<ListFormat> {
         self.guessed
+    }
+
+    /// Returns the names and types of the columns that are carried to the outcomes, where the list
+    /// tells them (Parquet, Arrow); none before its first rows have been read.
+    #[cfg(feature = "parquet")]
+    #[must_use]
+    pub fn carried_types(&self) -> &[(String, DataType)] {
+        match &self.state {
+            State::Arrow(list) => list.carried(),
+            State::Parquet(list) => list.carried(),
+            _ => &[],
+        }
     }
 
     /// Takes what is to be known about the rows so far, each a sentence: which fields are not used.

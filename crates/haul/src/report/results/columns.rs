@@ -50,7 +50,7 @@ pub(crate) enum ColumnFormat {
 pub(crate) type KnownTypes = BTreeMap<String, DataType>;
 
 /// Which columns a table has, as far as its rows are known.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Shape {
     hashes: BTreeSet<Algorithm>,
     carried: Vec<(Arc<str>, Kind)>,
@@ -66,6 +66,11 @@ impl Shape {
             hashes: hashes.into_iter().collect(),
             ..Self::default()
         }
+    }
+
+    /// Returns the same, with the exact types of carried columns.
+    pub(crate) fn with_types(self, known: KnownTypes) -> Self {
+        Self { known, ..self }
     }
 
     /// Adds the columns of a row.

@@ -18,6 +18,7 @@ pub(crate) use self::csv::Csv;
 use self::partial::Partial;
 use self::target::{cannot_write, create};
 use crate::exit::Problem;
+use crate::input::CarriedTypes;
 use crate::report::format;
 use crate::report::plan;
 use crate::report::row::{CarriedNames, ResultRow, write_line};
@@ -52,6 +53,8 @@ pub(crate) struct ResultsPlan {
     /// The hashes that all of its files have.
     pub(crate) hashes: Vec<Algorithm>,
     pub(crate) sources: Sources,
+    /// The types of carried columns, as far as lists tell them.
+    pub(crate) types: CarriedTypes,
 }
 
 /// Most carried columns of a table. Those beyond it go into the column `carried`.
@@ -246,7 +249,7 @@ impl OpenedSink {
         let (writer, file) = match (target, format) {
             #[cfg(feature = "parquet")]
             (ResultsTarget::File(path, _), Some(ResultsFormat::Columns(format))) => {
-                let (partial, file) = Partial::open(path, format)?;
+                let (partial, file) = Partial::open(path, format, plan.types.clone())?;
                 (Writer::Lines(After::Table(Box::new(partial))), Some(file))
             }
             (ResultsTarget::File(path, _), Some(ResultsFormat::Csv { delimiter })) => {

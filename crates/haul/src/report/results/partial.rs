@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::columns::{ColumnFormat, Encoder, Shape};
 use super::target::{cannot_write, create};
 use crate::exit::Problem;
+use crate::input::CarriedTypes;
 use crate::report::row::ResultRow;
 
 /// The rows of a table that is written at the end.
@@ -18,6 +19,7 @@ pub(super) struct Partial {
     rows: PathBuf,
     format: ColumnFormat,
     shape: Shape,
+    types: CarriedTypes,
     /// Whether `rows` is a file that this run has made, and not used.
     is_unused: bool,
 }
@@ -27,7 +29,11 @@ impl Partial {
     ///
     /// # Errors
     /// If the file cannot be written, or if the table would replace something that is no file.
-    pub(super) fn open(path: &Path, format: ColumnFormat) -> Result<(Self, File), Problem> {
+    pub(super) fn open(
+        path: &Path,
+        format: ColumnFormat,
+        types: CarriedTypes,
+    ) -> Result<(Self, File), Problem> {
         // A link stays: what it leads to is replaced.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         if fs::metadata(&path).is_ok_and(|about| !about.is_file()) {
@@ -45,6 +51,7 @@ impl Partial {
             rows,
             format,
             shape: Shape::default(),
+            types,
             is_unused,
         };
         Ok((partial, file))
@@ -66,7 +73,16 @@ impl Partial {
     /// If the table cannot be written. The rows stay then.
     pub(super) fn close(mut self) -> Result<(), Problem> {
         let made = beside(&self.path, ".partial");
-        self.write(&made).map_err(|cause| {
+        let shape = std::mem::take(&mut self.shape);
+        let typed = shape.clone().with_types(self.types.known());
+        // Other lists may have other values in a column of the same name.
+        let written = self
+            .write(&made, typed)
+            .or_else(|cause| match cause.kind() {
+                io::ErrorKind::Other => self.write(&made, shape),
+                _ => Err(cause),
+            });
+        written.map_err(|cause| {
             let _ = fs::remove_file(&made);
             let rows = self.rows.display();
             Problem::destination(cannot_write(&self.path, &cause))
@@ -81,14 +97,13 @@ impl Partial {
         clippy::disallowed_methods,
         reason = "results are no file of the destination"
     )]
-    fn write(&mut self, made: &Path) -> io::Result<()> {
+    fn write(&self, made: &Path, shape: Shape) -> io::Result<()> {
         let mut rows = BufReader::with_capacity(256 << 10, File::open(&self.rows)?);
         let file = OpenOptions::new()
             .write(true)
             .create(true)
             .truncate(true)
             .open(made)?;
-        let shape = std::mem::take(&mut self.shape);
         let mut encoder = Encoder::new(shape, self.format, BufWriter::new(file))?;
         let mut line = Vec::new();
         while rows.read_until(b'\n', &mut line)? > 0 {
