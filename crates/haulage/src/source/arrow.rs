@@ -1,5 +1,7 @@
 //! Lists in Arrow's IPC format: a stream of record batches, or a file of them.
 
+mod messages;
+
 use std::io::{self, Read};
 use std::iter::FusedIterator;
 use std::sync::Arc;
@@ -8,6 +10,7 @@ use arrow_array::RecordBatch;
 use arrow_ipc::reader::StreamReader;
 use arrow_schema::DataType;
 
+use self::messages::Messages;
 use super::base::Base;
 use super::batch::{BatchRows, Projection, ROWS, unusable};
 use super::lines::{Lines, Rest};
@@ -36,7 +39,7 @@ enum State<R: Read> {
 }
 
 struct Reading<R: Read> {
-    batches: StreamReader<Rest<R>>,
+    batches: StreamReader<Messages<Rest<R>>>,
     rows: BatchRows,
     /// The positions of the columns that are used or carried.
     columns: Vec<usize>,
@@ -109,7 +112,8 @@ impl<R: Read> Reading<R> {
     ) -> Result<Self, Error> {
         let first = first_of_stream(&mut reader).map_err(|cause| unusable(&cause))?;
         let reader = put_back(&first, reader);
-        let batches = StreamReader::try_new(reader, None).map_err(|cause| unusable(&cause))?;
+        let batches =
+            StreamReader::try_new(Messages::new(reader), None).map_err(|cause| unusable(&cause))?;
         let projection = Projection::of(&batches.schema(), options)?;
         Ok(Self {
             carried: projection.carried(&batches.schema()),
@@ -203,7 +207,8 @@ impl<R: Read> std::fmt::Debug for ArrowList<R> {
 /// If reading fails.
 pub(super) fn count(mut reader: impl Read) -> io::Result<u64> {
     let begun = first_of_stream(&mut reader)?;
-    let batches = StreamReader::try_new(io::Cursor::new(begun).chain(reader), None);
+    let messages = Messages::new(io::Cursor::new(begun).chain(reader));
+    let batches = StreamReader::try_new(messages, None);
     let mut rows = 0;
     for batch in batches.map_err(io::Error::other)? {
         rows += batch.map_err(io::Error::other)?.num_rows() as u64;
@@ -259,6 +264,38 @@ mod tests {
             }
             assert_eq!(count(&bytes[..]).unwrap(), 3001);
         }
+    }
+
+    #[test]
+    fn what_a_message_says_of_its_size_takes_no_memory() {
+        let urls = RecordBatch::try_from_iter([(
+            "url",
+            Arc::new(StringArray::from(vec!["http://h/a"; 1000])) as ArrayRef,
+        )])
+        .unwrap();
+        let options = arrow_ipc::writer::IpcWriteOptions::default()
+            .try_with_compression(Some(arrow_ipc::CompressionType::ZSTD))
+            .unwrap();
+        let mut stream =
+            StreamWriter::try_new_with_options(Vec::new(), &urls.schema(), options).unwrap();
+        stream.write(&urls).unwrap();
+        let bytes = stream.into_inner().unwrap();
+        let read = |bytes: &[u8]| {
+            let mut list = ArrowList::new(bytes, "list", &ListOptions::default()).unwrap();
+            (list.by_ref().count(), list.take_error())
+        };
+        assert_eq!(read(&bytes).0, 1000);
+        // The length of the text when it is decompressed, before its bytes.
+        let length = 10_000_i64.to_le_bytes();
+        let at = bytes
+            .windows(8)
+            .position(|window| window == length)
+            .unwrap();
+        let mut huge = bytes.clone();
+        huge[at..at + 8].copy_from_slice(&(1_i64 << 50).to_le_bytes());
+        let (rows, error) = read(&huge);
+        assert_eq!(rows, 0);
+        assert!(error.unwrap().to_string().contains("decompressed"));
     }
 
     #[test]
