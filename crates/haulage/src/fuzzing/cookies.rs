@@ -34,7 +34,10 @@ pub fn set_cookie(data: &[u8]) {
             .expires
             .is_none_or(|expires| (0..=NOW + 400 * 86_400).contains(&expires))
     );
-    comes_back(std::slice::from_ref(&cookie));
+    // In a file, a time of 0 stands for the end of the session; what has expired is not written.
+    if cookie.expires != Some(0) {
+        comes_back(std::slice::from_ref(&cookie));
+    }
     let jar = CookieJar::new();
     let is_sent_back = jar
         .add(url.as_str(), &String::from_utf8_lossy(line))

@@ -142,6 +142,12 @@ fn first_of_stream(reader: &mut impl Read) -> io::Result<Vec<u8>> {
     }
 }
 
+/// Returns a reader of the messages of a stream that checks them.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn arrow_messages(reader: impl Read) -> impl Read {
+    Messages::new(reader)
+}
+
 /// Returns a reader with bytes that were read from it.
 fn put_back<R: Read>(bytes: &[u8], rest: Rest<R>) -> Rest<R> {
     let (read, reader) = rest.into_inner();

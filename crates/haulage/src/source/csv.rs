@@ -215,12 +215,12 @@ impl<R> std::fmt::Debug for CsvList<R> {
 pub(super) fn count(reader: impl Read) -> io::Result<u64> {
     let mut records = Records::new(reader, 1);
     let line = records.first_line()?;
-    if dialect::told_delimiter(line).is_some() {
-        let bytes = line.len();
+    let told = dialect::told_delimiter(line);
+    let delimiter = told.unwrap_or_else(|| dialect::delimiter_of(line));
+    let bytes = line.len();
+    records.delimit(delimiter);
+    if told.is_some() {
         records.skip(bytes);
-    } else {
-        let delimiter = dialect::delimiter_of(line);
-        records.delimit(delimiter);
     }
     let mut rows: u64 = 0;
     while records.next()?.is_some() {

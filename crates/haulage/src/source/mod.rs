@@ -39,6 +39,8 @@ mod xml;
 pub use aria2::Aria2List;
 #[cfg(feature = "parquet")]
 pub use arrow::ArrowList;
+#[cfg(all(feature = "parquet", any(test, feature = "fuzzing")))]
+pub(crate) use arrow::arrow_messages;
 pub use checksums::ChecksumList;
 pub use csv::CsvList;
 pub use decompressed::Decompressed;
