@@ -33,7 +33,7 @@ impl CarriedTypes {
             types
                 .entry(name.clone())
                 .and_modify(|known| {
-                    *known = known.take().filter(|known| Some(known) == found.as_ref())
+                    *known = known.take().filter(|known| Some(known) == found.as_ref());
                 })
                 .or_insert(found);
         }

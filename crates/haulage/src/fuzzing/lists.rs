@@ -199,8 +199,8 @@ pub fn aria2_list(data: &[u8]) {
     table(data, ListFormat::Aria2);
 }
 
-/// Checks the messages of an Arrow stream, if the feature `parquet` is on. What passes is decoded by
-/// other crates, which may panic where a message contradicts itself.
+/// Checks the messages of an Arrow stream, if the feature `parquet` is on. What passes is decoded
+/// by other crates, which may panic where a message contradicts itself.
 pub fn arrow_list(data: &[u8]) {
     #[cfg(feature = "parquet")]
     {

@@ -112,8 +112,8 @@ fn check(message: Message<'_>, body: &[u8]) -> io::Result<()> {
     }
 }
 
-/// Returns the bytes of a batch when it is decompressed; `None` if that is no number, or if a buffer
-/// is not within the body.
+/// Returns the bytes of a batch when it is decompressed; `None` if that is no number, or if a
+/// buffer is not within the body.
 fn size_of(batch: RecordBatch<'_>, body: &[u8]) -> Option<u64> {
     let is_compressed = batch
         .compression()
