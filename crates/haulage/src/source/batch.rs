@@ -1,10 +1,15 @@
 //! Rows of Arrow record batches.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, RecordBatch};
+use arrow_array::{
+    Array, BinaryArray, LargeBinaryArray, LargeStringArray, RecordBatch, StringArray,
+    StringViewArray,
+};
+use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_json::writer::{EncoderOptions, make_encoder};
 use arrow_schema::{ArrowError, DataType, Schema};
 
@@ -115,11 +120,10 @@ impl BatchRows {
                 }
                 continue;
             }
-            let texts = arrow_cast::cast(column, &DataType::Utf8)?;
-            let texts = texts.as_string::<i32>();
+            let texts = Texts::of(column)?;
             for (at, cells) in rows.iter_mut().enumerate() {
-                if texts.is_valid(at) {
-                    cells.add(role, texts.value(at));
+                if column.is_valid(at) {
+                    cells.add(role, &texts.get(at)?);
                 }
             }
         }
@@ -128,7 +132,70 @@ impl BatchRows {
     }
 }
 
+/// The values of a column as texts.
+enum Texts<'a> {
+    Short(&'a StringArray),
+    Long(&'a LargeStringArray),
+    Views(&'a StringViewArray),
+    ShortBytes(&'a BinaryArray),
+    LongBytes(&'a LargeBinaryArray),
+    /// Numbers, dictionaries and the like, as `arrow-cast` shows them.
+    Others(ArrayFormatter<'a>),
+}
+
+impl<'a> Texts<'a> {
+    fn of(column: &'a dyn Array) -> Result<Self, ArrowError> {
+        Ok(match column.data_type() {
+            DataType::Utf8 => Self::Short(column.as_string()),
+            DataType::LargeUtf8 => Self::Long(column.as_string()),
+            DataType::Utf8View => Self::Views(column.as_string_view()),
+            DataType::Binary => Self::ShortBytes(column.as_binary()),
+            DataType::LargeBinary => Self::LongBytes(column.as_binary()),
+            _ => Self::Others(ArrayFormatter::try_new(column, &FormatOptions::new())?),
+        })
+    }
+
+    /// Returns a value that is not null. Bytes are UTF-8, as a rule.
+    fn get(&self, at: usize) -> Result<Cow<'_, str>, ArrowError> {
+        Ok(match self {
+            Self::Short(texts) => Cow::Borrowed(texts.value(at)),
+            Self::Long(texts) => Cow::Borrowed(texts.value(at)),
+            Self::Views(texts) => Cow::Borrowed(texts.value(at)),
+            Self::ShortBytes(bytes) => String::from_utf8_lossy(bytes.value(at)),
+            Self::LongBytes(bytes) => String::from_utf8_lossy(bytes.value(at)),
+            Self::Others(values) => Cow::Owned(values.value(at).try_to_string()?),
+        })
+    }
+}
+
 /// Returns an error for a file that cannot be used.
 pub(super) fn unusable(cause: &dyn std::error::Error) -> Error {
     input(cause.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::types::Int32Type;
+    use arrow_array::{ArrayRef, DictionaryArray, Float64Array, Int64Array};
+
+    use super::*;
+
+    #[test]
+    fn columns_of_any_type_are_texts() {
+        let words: DictionaryArray<Int32Type> = vec!["a", "b"].into_iter().collect();
+        let columns: [(ArrayRef, &str); 8] = [
+            (Arc::new(StringArray::from(vec!["x", "b"])), "b"),
+            (Arc::new(LargeStringArray::from(vec!["x", "b"])), "b"),
+            (Arc::new(StringViewArray::from(vec!["x", "b"])), "b"),
+            (Arc::new(BinaryArray::from(vec![&b"x"[..], b"b"])), "b"),
+            (Arc::new(LargeBinaryArray::from(vec![&b"x"[..], b"b"])), "b"),
+            (Arc::new(words), "b"),
+            (Arc::new(Int64Array::from(vec![1, 12])), "12"),
+            (Arc::new(Float64Array::from(vec![1.0, 12.0])), "12.0"),
+        ];
+        for (column, text) in columns {
+            let texts = Texts::of(&column).unwrap();
+            assert_eq!(texts.get(1).unwrap(), text, "{}", column.data_type());
+        }
+    }
 }
