@@ -160,7 +160,7 @@ def test_messages_name_options_as_python_does(own_origin, query, options, named,
         outcome.as_dict()["error"]["message"],
         repr(outcome),
         events[-1]["error"]["message"],
-        caplog.text,
+        "\n".join(caplog.messages),
     ]
     for text in said:
         assert named in text

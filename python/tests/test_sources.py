@@ -371,8 +371,9 @@ def test_list_of_checksums_is_read(origin, tmp_path):
 def test_list_that_is_missing_or_broken_is_refused(list_file, tmp_path):
     with pytest.raises(haulage.InputError, match="No such file.*check the name of the list"):
         haulage.download(tmp_path / "none.txt")
-    with pytest.raises(haulage.InputError, match="folder"):
-        haulage.download(tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(haulage.InputError, match="names no file"):
+        haulage.download(tmp_path / "empty")
     packed = tmp_path / "list.gz"
     packed.write_bytes(gzip.compress(list_file.read_bytes() * 100)[:-6])
     with pytest.raises(haulage.InputError, match="list.gz"):

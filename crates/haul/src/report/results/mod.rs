@@ -54,6 +54,10 @@ pub(crate) struct ResultsPlan {
     pub(crate) hashes: Vec<Algorithm>,
     pub(crate) sources: Sources,
     /// The types of carried columns, as far as lists tell them.
+    #[cfg_attr(
+        not(feature = "parquet"),
+        expect(dead_code, reason = "only tables have types")
+    )]
     pub(crate) types: CarriedTypes,
 }
 
