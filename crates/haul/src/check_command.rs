@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::num::NonZeroUsize;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Mutex, PoisonError};
@@ -10,7 +11,8 @@ use std::thread;
 
 use haulage::source::ListOptions;
 use haulage::{
-    Checksum, Existing, Expected, Finding, Outcome, Purpose, Request, RunOptions, Status,
+    Checksum, EngineOptions, Existing, Expected, Finding, Outcome, Purpose, Request, RunOptions,
+    Status,
 };
 use tokio::runtime;
 
@@ -76,7 +78,7 @@ pub(crate) fn run(arguments: &CheckArgs) -> Result<Exit, Problem> {
             }
         });
         let (counts, written) = compare(&folder, receiver);
-        let files = source.join().unwrap_or(Ok(0));
+        let files = source.join().unwrap_or_else(|panic| resume_unwind(panic));
         (files, counts, written)
     });
     if let Err(cause) = written {
@@ -137,6 +139,13 @@ fn listed(arguments: &CheckArgs, files: &SyncSender<Checked>) -> Result<u64, Pro
     options.purpose = Purpose::Plan;
     options.existing = Existing::Overwrite;
     options.layout = settings::layout(arguments.layout);
+    inputs
+        .fetcher
+        .set_options(&EngineOptions::default(), &options);
+    inputs.fetch_lists(&list)?;
+    for note in &inputs.notes {
+        tell(note);
+    }
     let (rows, told) = inputs.into_parts();
     let rows: Vec<_> = rows.collect();
     let rows = rows.into_iter().flatten();

@@ -148,7 +148,7 @@ impl Inputs {
                 .hint("of a folder, all files are lists but those that begin with . or _"));
         }
         // The first one is tried now: if it cannot be used, neither can the others, as a rule.
-        list_file::open(&files[0], options)?;
+        self.notes.extend(list_file::open(&files[0], options)?.note);
         self.add(Input {
             count: Count::Files(files.clone(), options.format),
             rows: Box::new(Files {
@@ -235,13 +235,14 @@ impl Inputs {
     /// Gives the rows to a run, and says that there are no others. Returns what the lists tell of
     /// while they are read.
     pub(crate) fn feed(self, run: &haulage::Run) -> Told {
+        let is_whole = self.excerpt == Excerpt::default();
         let Excerpt {
             shard,
             head,
             sample,
         } = self.excerpt;
         let (sources, told) = self.into_parts();
-        if shard.is_none() && head.is_none() && sample.is_none() {
+        if is_whole {
             for rows in sources {
                 run.feed(rows);
             }

@@ -115,13 +115,17 @@ pub(super) fn of_reader<R: Read>(
     name: &str,
     options: &ListOptions,
 ) -> Result<List<Decompressed<R>>, Problem> {
-    List::new(Decompressed::new(reader), name, options).map_err(|error| match options.base_url {
-        Some(_) => Problem::usage(format!("--base-url: {error}")),
-        None if error.to_string().contains("--base-url") => {
+    let format = options.format.or_else(|| ListFormat::of_name(name));
+    let needs_base = format == Some(ListFormat::Checksums) && options.base_url.is_none();
+    if needs_base {
+        return Err(
             Problem::usage(format!("{name} is a list of checksums and names")).hint(
                 "--base-url URL says what the names are relative to; for a list of URLs: --input-format text",
-            )
-        }
+            ),
+        );
+    }
+    List::new(Decompressed::new(reader), name, options).map_err(|error| match options.base_url {
+        Some(_) => Problem::usage(format!("--base-url: {error}")),
         None => unusable(name, &error.to_string()),
     })
 }
@@ -132,13 +136,12 @@ fn of_file(
     name: &str,
     options: &ListOptions,
 ) -> Result<FileList, Problem> {
-    #[cfg(feature = "parquet")]
-    if format == ListFormat::Parquet {
-        return List::of_parquet(file, name, options)
-            .map_err(|error| unusable(name, &error.to_string()));
+    match format {
+        #[cfg(feature = "parquet")]
+        ListFormat::Parquet => List::of_parquet(file, name, options)
+            .map_err(|error| unusable(name, &error.to_string())),
+        _ => of_reader(file, name, options),
     }
-    let _ = format;
-    of_reader(file, name, options)
 }
 
 /// Returns the format of a list that is opened later; `None` if it cannot be told.

@@ -3,39 +3,13 @@
 
 mod carried;
 
+/// The fields of a row, in their order. Those of `error` stand alone in a table.
+pub(crate) use haulage::source::RESULT_COLUMNS as FIELDS;
 use haulage::{Checksum, Error, Outcome, Renamed};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 pub(crate) use self::carried::{Carried, CarriedNames, json_text, text_of};
-
-/// The fields of a row, in their order. Those of `error` stand alone in a table.
-pub(crate) const FIELDS: [&str; 24] = [
-    "row",
-    "input",
-    "line",
-    "url",
-    "name",
-    "checksum",
-    "final_url",
-    "status",
-    "path",
-    "renamed",
-    "bytes",
-    "http_status",
-    "error_kind",
-    "error_message",
-    "attempts",
-    "segments",
-    "resumed",
-    "restarted",
-    "started",
-    "duration_ms",
-    "etag",
-    "last_modified",
-    "content_type",
-    "verified",
-];
 
 /// The fields of a row, in their order.
 #[derive(Debug, Serialize)]

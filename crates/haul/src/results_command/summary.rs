@@ -32,7 +32,7 @@ struct Count {
     bytes: u64,
 }
 
-/// The same for programs.
+/// The totals as JSON, for programs.
 #[derive(Debug, Serialize)]
 pub(super) struct Figures<'a> {
     rows: u64,

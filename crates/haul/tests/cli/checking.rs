@@ -95,6 +95,30 @@ fn a_list_says_what_its_files_should_be() {
 }
 
 #[test]
+fn a_list_is_fetched_if_it_is_a_url() {
+    let (origin, sandbox) = downloaded(&[]);
+    let list = format!(
+        "{}\tmd5=d41d8cd98f00b204e9800998ecf8427e\n",
+        origin.url("/0")
+    );
+    origin.on("/list", Script::ok(Body::of(list)));
+    let ran = sandbox.haul(&["check", &origin.url("/list"), "-d", "out"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert!(
+        ran.stdout.contains("# 0 has the wrong md5"),
+        "{}",
+        ran.stdout
+    );
+    let ran = sandbox.haul(&["check", &origin.url("/nothing"), "-d", "out"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("cannot fetch the list"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
 fn what_cannot_be_checked_says_why() {
     let sandbox = Sandbox::new();
     sandbox.make("empty");

@@ -120,7 +120,7 @@ pub fn text_list(data: &[u8]) {
     }
     let of_any_kind = list_of([data, b""], "list", None, Some("http://h/"));
     let rows = of_any_kind.into_iter().flatten().count();
-    let is_list = matches!(ListFormat::of_content(data), Ok(Detected::Format(_)));
+    let is_list = matches!(ListFormat::of("", data), Ok(Detected::Format(_)));
     assert!(is_list || rows == 0);
 }
 
@@ -179,7 +179,7 @@ pub fn checksum_list(data: &[u8]) {
             assert_eq!(request.checksums.len(), 1);
         }
     }
-    let is_list = ListFormat::of_content(data).is_ok_and(|of| of == Detected::Format(format));
+    let is_list = ListFormat::of("", data).is_ok_and(|of| of == Detected::Format(format));
     let list = list_of([data, b""], "list", None, None);
     assert!(!is_list || list.into_iter().flatten().next().is_none());
 }

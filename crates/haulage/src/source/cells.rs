@@ -32,21 +32,21 @@ pub(super) enum Role {
 
 /// Columns by which the results of a run are recognised.
 const OF_RESULTS: [&str; 5] = ["row", "status", "final_url", "attempts", "verified"];
-/// All columns of results that are not carried when the results are read as a list.
-const RESULT_COLUMNS: [&str; 26] = [
+/// The columns of a run's results in a table, in their order. After them come its hashes, and what
+/// is carried.
+pub const RESULT_COLUMNS: [&str; 24] = [
     "row",
     "input",
     "line",
     "url",
+    "name",
+    "checksum",
     "final_url",
     "status",
     "path",
-    "name",
-    "checksum",
     "renamed",
     "bytes",
     "http_status",
-    "error",
     "error_kind",
     "error_message",
     "attempts",
@@ -59,8 +59,9 @@ const RESULT_COLUMNS: [&str; 26] = [
     "last_modified",
     "content_type",
     "verified",
-    "carried",
 ];
+/// What results have besides: the error as an object, and carried values without a column.
+const BESIDES: [&str; 2] = ["error", "carried"];
 
 /// Decides what columns are for.
 #[derive(Debug, Clone)]
@@ -151,7 +152,7 @@ impl Roles {
             return match name {
                 "path" => Role::Path,
                 "renamed" => Role::Renamed,
-                _ if RESULT_COLUMNS.contains(&name) => Role::Unused,
+                _ if RESULT_COLUMNS.contains(&name) || BESIDES.contains(&name) => Role::Unused,
                 _ => Algorithm::named(name).map_or_else(
                     || self.carried(name),
                     |algorithm| Role::Checksum(Some(algorithm)),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use self::records::{Record, Records};
 use super::base::Base;
 use super::cells::{Cells, Role, Roles};
+use super::ending::Ending;
 use super::lines::{Lines, Rest};
 use super::options::{ListOptions, input};
 use super::prefix::UrlParser;
@@ -41,8 +42,7 @@ pub struct CsvList<R> {
     /// What each column is for; `None` until the header has been read.
     header: Option<Vec<Role>>,
     delimiter: Option<u8>,
-    has_ended: bool,
-    error: Option<io::Error>,
+    ending: Ending,
 }
 
 impl<R: Read> CsvList<R> {
@@ -74,51 +74,36 @@ impl<R: Read> CsvList<R> {
             roles: Roles::new(options),
             header: None,
             delimiter: options.delimiter.or(of_name),
-            has_ended: false,
-            error: None,
+            ending: Ending::default(),
         }
     }
 
     /// Reads the header, if it has not been read.
     ///
     /// # Errors
-    /// Of kind `input`, if a column that is needed is not there.
-    pub(super) fn prepare(&mut self) -> io::Result<Result<(), Error>> {
-        if self.header.is_some() || self.has_ended {
-            return Ok(Ok(()));
+    /// If reading fails, or if a column that is needed is not there.
+    pub(super) fn prepare(&mut self) -> io::Result<()> {
+        if self.header.is_some() {
+            return Ok(());
         }
-        let line = self.records.first_line()?;
-        let told = dialect::told_delimiter(line);
-        let mut delimiter = self.delimiter.or(told);
-        if told.is_some() {
-            let bytes = line.len();
-            self.records.skip(bytes);
-        } else if delimiter.is_none() {
-            delimiter = Some(dialect::delimiter_of(line));
+        begin(&mut self.records, self.delimiter)?;
+        if let Some(record) = self.records.next()? {
+            let names: Vec<_> = record.cells().map(String::from_utf8_lossy).collect();
+            let names: Vec<_> = names.iter().map(|name| name.trim()).collect();
+            self.header = Some(self.roles.of(&names).map_err(io::Error::other)?);
         }
-        let delimiter = match delimiter {
-            Some(delimiter) => delimiter,
-            None => dialect::delimiter_of(self.records.first_line()?),
-        };
-        self.records.delimit(delimiter);
-        let Some(record) = self.records.next()? else {
-            self.has_ended = true;
-            return Ok(Ok(()));
-        };
-        let names: Vec<_> = record.cells().map(String::from_utf8_lossy).collect();
-        let names: Vec<_> = names.iter().map(|name| name.trim()).collect();
-        Ok(self.roles.of(&names).map(|roles| self.header = Some(roles)))
+        Ok(())
     }
 
     /// Takes the error that ended the list early; `None` if there was none. What it cut off of a
     /// row is not a row.
     pub fn take_error(&mut self) -> Option<io::Error> {
-        self.error.take()
+        self.ending.take_error()
     }
 
     fn next_row(&mut self) -> io::Result<Option<Row>> {
-        self.prepare()?.map_err(io::Error::other)?;
-        let (Some(header), false) = (&self.header, self.has_ended) else {
+        self.prepare()?;
+        let Some(header) = &self.header else {
             return Ok(None);
         };
         let Some(record) = self.records.next()? else {
@@ -146,6 +131,20 @@ impl<R: Read> CsvList<R> {
             }),
         }))
     }
+}
+
+/// Sets what stands between the cells: what a line such as `sep=;` tells, which is skipped, or the
+/// given byte, or what the header shows.
+fn begin(records: &mut Records<impl Read>, given: Option<u8>) -> io::Result<()> {
+    let line = records.first_line()?;
+    let (told, bytes) = (dialect::told_delimiter(line), line.len());
+    let delimiter = given.or(told);
+    let delimiter = delimiter.unwrap_or_else(|| dialect::delimiter_of(line));
+    records.delimit(delimiter);
+    if told.is_some() {
+        records.skip(bytes);
+    }
+    Ok(())
 }
 
 fn first_cell(record: &Record<'_>) -> String {
@@ -190,15 +189,11 @@ impl<R: Read> Iterator for CsvList<R> {
     type Item = Row;
 
     fn next(&mut self) -> Option<Row> {
-        if self.has_ended {
+        if self.ending.has_ended() {
             return None;
         }
         let row = self.next_row();
-        self.has_ended = !matches!(row, Ok(Some(_)));
-        row.unwrap_or_else(|error| {
-            self.error = Some(error);
-            None
-        })
+        self.ending.pass(row)
     }
 }
 
@@ -214,14 +209,7 @@ impl<R> std::fmt::Debug for CsvList<R> {
 /// Returns how many rows a list has, good and bad ones. Fails if reading fails.
 pub(super) fn count(reader: impl Read) -> io::Result<u64> {
     let mut records = Records::new(reader, 1);
-    let line = records.first_line()?;
-    let told = dialect::told_delimiter(line);
-    let delimiter = told.unwrap_or_else(|| dialect::delimiter_of(line));
-    let bytes = line.len();
-    records.delimit(delimiter);
-    if told.is_some() {
-        records.skip(bytes);
-    }
+    begin(&mut records, None)?;
     let mut rows: u64 = 0;
     while records.next()?.is_some() {
         rows += 1;

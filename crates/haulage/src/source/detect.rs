@@ -21,21 +21,9 @@ pub enum Detected {
 }
 
 impl ListFormat {
-    /// Returns the format of a list by its first bytes, of which the first row is a part. A list
-    /// without rows is text. Stops reading when that line is complete, and some 2 KiB have
-    /// been read.
-    ///
-    /// # Errors
-    /// If reading fails before that.
-    pub fn of_content(reader: impl Read) -> io::Result<Detected> {
-        let mut lines = begun(reader);
-        let detected = Self::of_lines(&mut lines);
-        lines.take_error().map_or(Ok(detected), Err)
-    }
-
-    /// Returns the format of a list by its name, or else by its first bytes, as
-    /// [`of_content`](Self::of_content) does. A table has no URL at its beginning: such a list is
-    /// of text, even if it is called `urls.tsv`.
+    /// Returns the format of a list by its name, or else by its first bytes, of which the first row
+    /// is a part; an empty name tells nothing. A table has no URL at its beginning: such a list is
+    /// of text, even if it is called `urls.tsv`. So is a list without rows.
     ///
     /// # Errors
     /// If reading fails before that is known.
@@ -180,7 +168,7 @@ mod tests {
     }
 
     fn of_content(content: &[u8]) -> Detected {
-        ListFormat::of_content(content).unwrap()
+        ListFormat::of("", content).unwrap()
     }
 
     #[test]
@@ -240,7 +228,7 @@ mod tests {
         let latin = [MD5.as_bytes(), b"  \xe9\n"].concat();
         let expected = Detected::Format(ListFormat::Checksums);
         assert_eq!(of_content(&latin), expected);
-        assert!(ListFormat::of_content(Broken).is_err());
+        assert!(ListFormat::of("", Broken).is_err());
     }
 
     #[test]

@@ -68,7 +68,7 @@ enum State<R: Read> {
     Metalink(Box<Metalink<R>>),
     Sitemap(Box<Sitemap<R>>),
     /// It cannot be used, for this reason; `None` once that has been taken.
-    Refused(Option<Error>),
+    Refused(Option<io::Error>),
 }
 
 impl<R: Read> List<R> {
@@ -143,29 +143,23 @@ impl<R: Read> List<R> {
         {
             let by_name = ListFormat::of_name(lines.input());
             self.state = match ListFormat::of_named(by_name, &mut lines) {
-                Detected::NoList(why) => State::Refused(Some(input(why))),
+                Detected::NoList(why) => State::refused(input(why)),
                 Detected::Format(format) => {
                     self.guessed = Some(format).filter(|_| by_name != Some(format));
                     State::of(format, lines, base, &self.options, self.fetch.take())
-                        .unwrap_or_else(|error| State::Refused(Some(error)))
+                        .unwrap_or_else(State::refused)
                 }
             };
         }
         let prepared = match &mut self.state {
-            State::Csv(list) => list
-                .prepare()
-                .unwrap_or_else(|cause| Err(unreadable(cause))),
-            State::Jsonl(list) => list.prepare(),
+            State::Csv(list) => list.prepare(),
+            State::Jsonl(list) => list.prepare().map_err(io::Error::other),
             #[cfg(feature = "parquet")]
-            State::Arrow(list) => list.prepare(),
+            State::Arrow(list) => list.prepare().map_err(io::Error::other),
             #[cfg(feature = "parquet")]
             State::Parquet(_) => Ok(()),
-            State::Metalink(list) => list
-                .prepare()
-                .unwrap_or_else(|cause| Err(unreadable(cause))),
-            State::Sitemap(list) => list
-                .prepare()
-                .unwrap_or_else(|cause| Err(unreadable(cause))),
+            State::Metalink(list) => list.prepare(),
+            State::Sitemap(list) => list.prepare(),
             State::Unknown(..)
             | State::Text(_)
             | State::Checksums(_)
@@ -220,12 +214,16 @@ impl<R: Read> List<R> {
             State::Parquet(list) => list.take_error(),
             State::Metalink(list) => list.take_error(),
             State::Sitemap(list) => list.take_error(),
-            State::Refused(error) => error.take().map(io::Error::other),
+            State::Refused(error) => error.take(),
         }
     }
 }
 
 impl<R: Read> State<R> {
+    fn refused(error: Error) -> Self {
+        Self::Refused(Some(io::Error::other(error)))
+    }
+
     fn of(
         format: ListFormat,
         lines: Lines<R>,
@@ -263,10 +261,6 @@ impl<R: Read> State<R> {
             }
         })
     }
-}
-
-fn unreadable(cause: io::Error) -> Error {
-    input(cause.to_string()).caused_by(cause)
 }
 
 impl<R: Read> Iterator for List<R> {

@@ -18,6 +18,7 @@ mod checksums;
 mod csv;
 mod decompressed;
 mod detect;
+mod ending;
 mod format;
 mod hints;
 mod jsonl;
@@ -41,6 +42,7 @@ pub use aria2::Aria2List;
 pub use arrow::ArrowList;
 #[cfg(all(feature = "parquet", any(test, feature = "fuzzing")))]
 pub(crate) use arrow::arrow_messages;
+pub use cells::RESULT_COLUMNS;
 pub use checksums::ChecksumList;
 pub use csv::CsvList;
 pub use decompressed::Decompressed;

@@ -13,6 +13,7 @@ use self::document::{Document, Entry, Kind};
 use super::base::{Base, request_for};
 use super::cells::json_text;
 use super::decompressed::Decompressed;
+use super::ending::Ending;
 use super::lines::{Lines, Rest};
 use super::options::{ListOptions, input};
 use super::prefix::UrlParser;
@@ -73,8 +74,7 @@ pub struct Sitemap<R> {
     /// Where the sitemaps of an index must be; `None` before the first one is known.
     origin: Option<String>,
     fetch: Option<Fetch>,
-    has_ended: bool,
-    error: Option<io::Error>,
+    ending: Ending,
 }
 
 /// A sitemap that an index names.
@@ -117,8 +117,7 @@ impl<R: Read> Sitemap<R> {
             urls: UrlParser::default(),
             carries: options.carries,
             fetch,
-            has_ended: false,
-            error: None,
+            ending: Ending::default(),
         }
     }
 
@@ -131,14 +130,14 @@ impl<R: Read> Sitemap<R> {
     ///
     /// # Errors
     /// If reading fails; of kind `input`, if the root is not that of a sitemap.
-    pub(super) fn prepare(&mut self) -> io::Result<Result<(), Error>> {
-        Ok(self.document.kind()?.map(|_| ()))
+    pub(super) fn prepare(&mut self) -> io::Result<()> {
+        self.document.kind()?.map(|_| ()).map_err(io::Error::other)
     }
 
     /// Takes the error that ended the list early; `None` if there was none. What it cut off of an
     /// entry is not a row.
     pub fn take_error(&mut self) -> Option<io::Error> {
-        self.error.take()
+        self.ending.take_error()
     }
 
     fn next_row(&mut self) -> io::Result<Option<Row>> {
@@ -254,15 +253,11 @@ impl<R: Read> Iterator for Sitemap<R> {
     type Item = Row;
 
     fn next(&mut self) -> Option<Row> {
-        if self.has_ended {
+        if self.ending.has_ended() {
             return None;
         }
         let row = self.next_row();
-        self.has_ended = !matches!(row, Ok(Some(_)));
-        row.unwrap_or_else(|error| {
-            self.error = Some(error);
-            None
-        })
+        self.ending.pass(row)
     }
 }
 

@@ -21,8 +21,7 @@ enum Rows {
 
 /// A row of a source.
 pub(crate) struct SourceRow {
-    /// Its number, from that of the first row of the source; `None` if that of the row before it is
-    /// one less.
+    /// Its number in the list, from 0; `None` if it follows the row before it.
     pub(crate) number: Option<u64>,
     pub(crate) row: Row,
 }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Weak};
 
 use self::draft::{Draft, Open};
 use super::base::Base;
+use super::ending::Ending;
 use super::lines::{Lines, Rest};
 use super::options::{ListOptions, input};
 use super::prefix::UrlParser;
@@ -50,8 +51,7 @@ pub struct Metalink<R> {
     digests: Vec<Weak<[u8]>>,
     max_digests: usize,
     has_begun: bool,
-    has_ended: bool,
-    error: Option<io::Error>,
+    ending: Ending,
 }
 
 impl<R: Read> Metalink<R> {
@@ -82,8 +82,7 @@ impl<R: Read> Metalink<R> {
             digests: Vec::new(),
             max_digests: MAX_DIGESTS,
             has_begun: false,
-            has_ended: false,
-            error: None,
+            ending: Ending::default(),
         }
     }
 
@@ -91,21 +90,21 @@ impl<R: Read> Metalink<R> {
     ///
     /// # Errors
     /// If reading fails; of kind `input`, if the root is not that of a Metalink.
-    pub(super) fn prepare(&mut self) -> io::Result<Result<(), Error>> {
+    pub(super) fn prepare(&mut self) -> io::Result<()> {
         if std::mem::replace(&mut self.has_begun, true) {
-            return Ok(Ok(()));
+            return Ok(());
         }
-        read_root(&mut self.xml)
+        read_root(&mut self.xml)?.map_err(io::Error::other)
     }
 
     /// Takes the error that ended the list early; `None` if there was none. What it cut off of a
     /// file is not a row.
     pub fn take_error(&mut self) -> Option<io::Error> {
-        self.error.take()
+        self.ending.take_error()
     }
 
     fn next_row(&mut self) -> io::Result<Option<Row>> {
-        self.prepare()?.map_err(io::Error::other)?;
+        self.prepare()?;
         match next_file(&mut self.xml)? {
             Some(file) => self.row(&file).map(Some),
             None => Ok(None),
@@ -175,15 +174,11 @@ impl<R: Read> Iterator for Metalink<R> {
     type Item = Row;
 
     fn next(&mut self) -> Option<Row> {
-        if self.has_ended {
+        if self.ending.has_ended() {
             return None;
         }
         let row = self.next_row();
-        self.has_ended = !matches!(row, Ok(Some(_)));
-        row.unwrap_or_else(|error| {
-            self.error = Some(error);
-            None
-        })
+        self.ending.pass(row)
     }
 }
 
