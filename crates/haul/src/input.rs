@@ -262,6 +262,11 @@ impl Inputs {
         told
     }
 
+    /// Returns where notes may be added to those of the lists.
+    pub(crate) fn told_by(&self) -> Sender<String> {
+        self.reports.notes.clone()
+    }
+
     /// Returns the rows, source by source, and what the lists tell of while they are read.
     pub(crate) fn into_parts(self) -> (impl Iterator<Item = Rows>, Told) {
         (self.sources.into_iter().map(|input| input.rows), self.told)

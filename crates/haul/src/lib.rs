@@ -20,6 +20,7 @@ mod input;
 mod list_fetcher;
 mod logins;
 mod manual;
+mod on_complete;
 mod option_file;
 mod output;
 mod password;

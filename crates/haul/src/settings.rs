@@ -17,6 +17,7 @@ use crate::cookies::{self, CookieFile};
 use crate::exit::Problem;
 use crate::input::{Count, Excerpt, GivenAs, Inputs};
 use crate::logins;
+use crate::on_complete;
 use crate::output::Reader;
 use crate::proxy;
 use crate::report::{Detail, Display, Form, Items, ResultsPlan, Sources, Volume};
@@ -111,6 +112,7 @@ impl Settings {
             notes.extend_from_slice(&inputs.notes);
         }
         let (destination, reader) = target.open()?;
+        options.on_complete = on_complete::of(download, &destination, inputs.told_by())?;
         options.destination = destination;
         let results = results(download, &inputs)?;
         let to_output = |(target, _): &(ResultsTarget, Form)| *target == ResultsTarget::Output;

@@ -400,6 +400,7 @@ fn meaning(kind: ErrorKind) -> &'static str {
         ErrorKind::Disk => "The file cannot be written",
         ErrorKind::Exists => "There is another file",
         ErrorKind::Cancelled => "The run was stopped",
+        ErrorKind::Command => "The command of --on-complete failed",
         _ => "",
     }
 }

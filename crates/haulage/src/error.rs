@@ -46,12 +46,15 @@ pub enum ErrorKind {
     Exists,
     /// The run was stopped.
     Cancelled,
+    /// What is done with each complete file failed ([`RunOptions::on_complete`]). The file stays.
+    ///
+    /// [`RunOptions::on_complete`]: crate::RunOptions::on_complete
+    Command,
 }
 
 impl ErrorKind {
     /// All of them.
-    /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Input,
         Self::Name,
         Self::Dns,
@@ -70,6 +73,7 @@ impl ErrorKind {
         Self::Disk,
         Self::Exists,
         Self::Cancelled,
+        Self::Command,
     ];
 
     /// Returns the kind of this name; `None` if there is none.
@@ -100,6 +104,7 @@ impl ErrorKind {
             Self::Disk => "disk",
             Self::Exists => "exists",
             Self::Cancelled => "cancelled",
+            Self::Command => "command",
         }
     }
 }

@@ -42,6 +42,7 @@ pub mod bench;
 mod bounded_file;
 mod check;
 mod checksum;
+mod completed_file;
 mod cookies;
 mod credentials;
 mod engine;
@@ -64,6 +65,7 @@ mod raw_connection;
 mod redact;
 mod request;
 mod request_key;
+mod row_location;
 mod schedule;
 pub mod source;
 mod state;
@@ -74,6 +76,7 @@ mod write;
 
 pub use check::{Expected, Finding, check_file};
 pub use checksum::{Algorithm, Checksum};
+pub use completed_file::{CompletedFile, OnComplete};
 pub use cookies::CookieJar;
 pub use credentials::Credentials;
 pub use credentials::bearer::BearerFile;
@@ -90,7 +93,8 @@ pub use options::{
 pub use outcome::{Outcome, Renamed, Status, Verified};
 pub use pieces::PieceHashes;
 pub use priority::Priority;
-pub use request::{BadRow, Request, Row, RowLocation};
+pub use request::{BadRow, Request, Row};
+pub use row_location::RowLocation;
 pub use state::{Results, results};
 
 /// Downloads a list: starts an [`Engine`] for this one run, and returns the outcomes as items end.

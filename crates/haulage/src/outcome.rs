@@ -7,8 +7,8 @@ use bytes::Bytes;
 
 use crate::checksum::Checksum;
 use crate::error::Error;
-use crate::request::RowLocation;
 use crate::request_key::RequestKey;
+use crate::row_location::RowLocation;
 use crate::write::Reservation;
 
 /// How one item ended: every row of the input gets exactly one outcome.
@@ -79,6 +79,10 @@ pub struct Outcome {
     /// The name that its row gives the file, a path relative to the destination; `None` if it gives
     /// none.
     pub name: Option<Arc<str>>,
+    /// What went wrong after the file was complete, and does not make the item fail
+    /// ([`CompletedFile::end_with_note`](crate::CompletedFile::end_with_note)); `None` if nothing
+    /// did.
+    pub note: Option<Error>,
     /// The checksums that its row gives, one for each algorithm.
     pub checksums: Vec<Checksum>,
     /// The names and values that its [`Request`](crate::Request::carrying) carried. A value is JSON
@@ -133,6 +137,7 @@ impl Outcome {
             kept: 0,
             restart_reason: None,
             name: None,
+            note: None,
             checksums: Vec::new(),
             carried: Vec::new(),
             request_key: None,

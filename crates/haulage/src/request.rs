@@ -15,6 +15,7 @@ use crate::pieces::PieceHashes;
 use crate::plan::name::RelativeName;
 use crate::redact::{redacted, without_userinfo};
 use crate::request_key::RequestKey;
+use crate::row_location::RowLocation;
 
 /// A file that is wanted.
 #[derive(Debug, Clone)]
@@ -271,15 +272,6 @@ impl Request {
     pub fn url(&self) -> &str {
         &self.given
     }
-}
-
-/// Where a row was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RowLocation {
-    /// The list's name: a path, or `-`.
-    pub input: Arc<str>,
-    /// The line, from 1.
-    pub line: u64,
 }
 
 /// A row that is no request: it becomes a failed outcome of its own and stops no other.

@@ -7,6 +7,7 @@
 
 mod choices;
 mod columns;
+mod completion;
 mod excerpt;
 mod logins;
 
@@ -20,6 +21,7 @@ pub(crate) use self::choices::{
     Durability, Ended, Exists, InputFormat, Layout, Progress, RetryFailed, RowFormat, TlsMax,
 };
 pub(crate) use self::columns::TableColumns;
+pub(crate) use self::completion::Completion;
 pub(crate) use self::excerpt::Excerpt;
 pub(crate) use self::logins::Logins;
 use crate::password::Prompt;
@@ -776,6 +778,9 @@ pub(crate) struct Download {
     /// Maximum concurrent requests through the proxy [default: no limit]
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Proxies")]
     pub(crate) per_proxy: Option<usize>,
+
+    #[command(flatten)]
+    pub(crate) on_complete: Completion,
 
     /// Write a row for each item to this file: .jsonl, .csv, .parquet, .arrow; - is standard output
     ///

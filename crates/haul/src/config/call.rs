@@ -21,7 +21,7 @@ use crate::exit::Problem;
 use crate::password::Prompt;
 
 /// Options that make sense on a command line only.
-const OF_A_COMMAND_LINE: [&str; 15] = [
+const OF_A_COMMAND_LINE: [&str; 18] = [
     "config",
     "dir",
     "globoff",
@@ -29,6 +29,9 @@ const OF_A_COMMAND_LINE: [&str; 15] = [
     "help",
     "input",
     "no-config",
+    "on-complete",
+    "on-complete-fails",
+    "on-complete-jobs",
     "output",
     "progress",
     "quiet",
@@ -40,13 +43,14 @@ const OF_A_COMMAND_LINE: [&str; 15] = [
 ];
 
 /// What to do instead of giving some of them.
-const INSTEAD: [(&str, &str); 5] = [
+const INSTEAD: [(&str, &str); 6] = [
     ("dir", "the destination is an argument of its own"),
     (
         "globoff",
         "whether a URL is a pattern is decided where it is given",
     ),
     ("input", "the list is an argument of its own"),
+    ("on-complete", "the outcomes tell which files are complete"),
     ("output", "a name for the file belongs to its request"),
     ("results", "the outcomes have what it would write"),
 ];

@@ -46,6 +46,13 @@ const OTHERS: [&str; 26] = [
     "VERIFIED",
 ];
 
+/// Returns whether a variable tells a command that haul runs about a file.
+#[cfg(test)]
+pub(crate) fn is_told_to_commands(name: &str) -> bool {
+    let field = name.strip_prefix("HAUL_");
+    field.is_some_and(|field| OTHERS.contains(&field))
+}
+
 /// The variables of a process.
 pub(crate) struct Environment(Vec<(OsString, OsString)>);
 

@@ -24,6 +24,8 @@ use clap::{ArgMatches, Command};
 
 use self::effective::{Level, merge};
 pub(crate) use self::environment::Environment;
+#[cfg(test)]
+pub(crate) use self::environment::is_told_to_commands;
 use self::file::File;
 pub(crate) use self::hosts::HostSection;
 pub use self::keys::Takes;

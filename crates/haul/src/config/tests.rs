@@ -76,7 +76,11 @@ const SAMPLES: [&str; 15] = [
 ];
 
 /// What must be typed, too, with some options.
-const WITH: [(&str, &str); 1] = [("key", "--cert=c.pem")];
+const WITH: [(&str, &str); 3] = [
+    ("key", "--cert=c.pem"),
+    ("on-complete-fails", "--on-complete=true"),
+    ("on-complete-jobs", "--on-complete=true"),
+];
 
 #[test]
 fn every_option_can_be_set_in_each_place_to_the_same_effect() {

@@ -131,8 +131,7 @@ const METALINK: &str =
     "haul reads a Metalink as a list: -i FILE or -i URL; --metalink-location prefers mirrors";
 const WARC: &str = "haul writes no WARC files";
 const DAEMON: &str = "haul cannot be run as a server yet";
-const COMMANDS: &str =
-    "haul does not run commands for downloads yet; --results FILE.jsonl records each one";
+const COMMANDS: &str = "haul runs a command only when a file is complete (--on-complete CMD); --results FILE.jsonl records each item";
 const SPEED_TIME: &str =
     "haul measures the lowest speed over --timeout; --lowest-speed RATE sets it";
 const ADAPTS: &str = "haul adapts the number of connections itself; -j N is the maximum";
@@ -344,7 +343,8 @@ const FOREIGN_FLAGS: &[ForeignFlag] = &[
     valued(tell(&["--save-session", "--save-session-interval"], SESSION)),
     valued(tell(&["--server-stat-of", "--server-stat-if", "--max-download-result"], SESSION)),
     tell(&["--check-integrity", "--hash-check-only"], "haul reads existing files when they have a checksum: --checksum ALGO=HEX"),
-    valued(tell(&["--on-download-complete", "--on-download-error", "--on-download-start", "--on-download-stop", "--execute"], COMMANDS)),
+    same(&["--on-download-complete"], "--on-complete {CMD}"),
+    valued(tell(&["--on-download-error", "--on-download-start", "--on-download-stop", "--execute"], COMMANDS)),
     valued(tell(&["-K FILE", "--conf-path"], CONFIG)),
     tell(&["--enable-rpc", "--rpc-listen-all"], DAEMON),
     valued(tell(&["--rpc-secret", "--rpc-listen-port", "--rpc-user", "--rpc-passwd"], DAEMON)),

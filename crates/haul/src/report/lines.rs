@@ -252,6 +252,9 @@ impl Lines {
             }
             _ => {}
         }
+        if let Some(note) = &outcome.note {
+            line(out, &format!("note   {}: {note}", outcome.label));
+        }
         self.tell_place(outcome, out);
     }
 

@@ -159,6 +159,6 @@ fn say(text: &str) {
 }
 
 /// Returns a duration in whole milliseconds, rounded down.
-fn millis(time: Duration) -> u64 {
+pub(crate) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

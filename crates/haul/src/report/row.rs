@@ -83,7 +83,7 @@ impl<'a> ResultRow<'a> {
             renamed: outcome.renamed.map(Renamed::reason),
             bytes: outcome.bytes,
             http_status: outcome.http_status,
-            error: outcome.error().map(Failure::from),
+            error: outcome.error().or(outcome.note.as_ref()).map(Failure::from),
             attempts: outcome.attempts,
             segments: outcome.known_segments(),
             resumed: outcome.known_resumed(),

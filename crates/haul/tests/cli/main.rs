@@ -16,6 +16,7 @@ mod fetched_lists;
 mod formats;
 mod interruptions;
 mod lists;
+mod on_complete;
 mod option_files;
 mod output;
 mod places;

@@ -19,6 +19,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::checksum::Algorithm;
+use crate::completed_file::OnComplete;
 use crate::cookies::CookieJar;
 use crate::credentials::Credentials;
 use crate::credentials::bearer::BearerFile;
@@ -135,6 +136,10 @@ pub struct RunOptions {
     pub durability: Durability,
     /// Computed for every file, and put into its outcome.
     pub hashes: Vec<Algorithm>,
+    /// What is done with each complete file before its row ends; `None` does nothing. A file that
+    /// was there already counts only if an earlier run has downloaded it, and its row had not
+    /// ended, or failed, when that run did.
+    pub on_complete: Option<OnComplete>,
     /// Whether the run is recorded in `.haul/` in the destination, and with whom it shares that.
     pub state_dir: StateDir,
     /// What is downloaded, in a few words: the name of a list. A run that has to wait for this one
@@ -207,6 +212,7 @@ impl RunOptions {
             content_encoding: ContentEncoding::Keep,
             min_free: None,
             hashes: Vec::new(),
+            on_complete: None,
             state_dir: StateDir::Keep,
             title: String::new(),
         }

@@ -420,7 +420,7 @@ macro_rules! codes {
 codes! {
     Input = 2, Name = 3, Dns = 4, Connect = 5, Tls = 6, Timeout = 7, Reset = 8, Protocol = 9, Incomplete = 10,
     Http = 11, Redirect = 12, Refused = 13, Disk = 14, Exists = 15, Cancelled = 16,
-    Checksum = 17, Decode = 18, Changed = 19,
+    Checksum = 17, Decode = 18, Changed = 19, Command = 20,
 }
 
 #[cfg(test)]

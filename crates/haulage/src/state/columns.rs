@@ -12,7 +12,7 @@ use super::request_key::{RecordLocation, RequestKey};
 use crate::checksum::Checksum;
 use crate::error::ErrorKind;
 use crate::outcome::Verified;
-use crate::request::RowLocation;
+use crate::row_location::RowLocation;
 
 /// The columns that say where a row is.
 macro_rules! place {
@@ -228,10 +228,11 @@ fn status(record: &Record) -> &'static str {
     }
 }
 
+/// Returns the failure of a record: that of the row, or one that did not make it fail.
 fn failure(record: &Record) -> Option<&Failure> {
     match &record.ended {
         Ended::Failed(failure) => Some(failure),
-        Ended::Done | Ended::Skipped | Ended::Unchanged => None,
+        Ended::Done | Ended::Skipped | Ended::Unchanged => record.note.as_ref(),
     }
 }
 
@@ -268,6 +269,7 @@ pub(super) fn known(row: &Row<'_>, is_elsewhere: bool) -> rusqlite::Result<Prior
 
 pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
     let input: Arc<str> = row.get("input")?;
+    let ended = ended(row, "status")?;
     let line: Option<i64> = row.get("line")?;
     Ok(Record {
         row: unsigned(row, "row")?,
@@ -282,7 +284,11 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
         },
         url: row.get("url")?,
         final_url: row.get("final_url")?,
-        ended: ended(row, "status")?,
+        note: match ended {
+            Ended::Failed(_) => None,
+            _ => recorded_failure(row)?,
+        },
+        ended,
         path: row.get("path")?,
         bytes: unsigned(row, "bytes")?,
         http_status: row.get("http_status")?,
@@ -320,15 +326,23 @@ fn ended(row: &Row<'_>, status: impl RowIndex) -> rusqlite::Result<Ended> {
         "skipped" => Ok(Ended::Skipped),
         "unchanged" => Ok(Ended::Unchanged),
         "failed" => {
-            let kind: String = row.get("error")?;
-            Ok(Ended::Failed(Failure {
-                kind: ErrorKind::named(&kind).ok_or_else(|| strange(&kind))?,
-                message: row.get("message")?,
-                transient: row.get("transient")?,
-            }))
+            let recorded = recorded_failure(row)?;
+            recorded.map(Ended::Failed).ok_or_else(|| strange(status))
         }
         other => Err(strange(other)),
     }
+}
+
+/// Reads a failure; `None` if there is none.
+fn recorded_failure(row: &Row<'_>) -> rusqlite::Result<Option<Failure>> {
+    let Some(kind) = row.get::<_, Option<String>>("error")? else {
+        return Ok(None);
+    };
+    Ok(Some(Failure {
+        kind: ErrorKind::named(&kind).ok_or_else(|| strange(&kind))?,
+        message: row.get("message")?,
+        transient: row.get("transient")?,
+    }))
 }
 
 fn verified(row: &Row<'_>, column: impl RowIndex) -> rusqlite::Result<Verified> {

@@ -235,30 +235,50 @@ impl State {
             Access::Write(_) => Record::of(&outcome),
             Access::Read | Access::ReadLeft => None,
         };
-        let Some(mut record) = record else {
+        let Some(record) = record else {
             return Some(outcome);
         };
-        record.row += first_row;
-        let mut pending = lock(&self.pending);
-        if !pending.closed
-            && let Err(error) = self.see_to_thread(&mut pending)
-        {
-            drop(pending);
-            self.fail(error);
+        let Some(mut pending) = self.add_record(record, first_row) else {
             return Some(outcome);
-        }
-        if !pending.closed {
-            pending.add(record);
-            // Wakes the thread to begin a group, and when the group is full.
-            if matches!(pending.records.len(), 1 | GROUP) {
-                self.changed.notify_all();
-            }
-            if self.durability.get() == Durability::Each {
-                pending.held.push((first_row, *outcome));
-                return None;
-            }
+        };
+        if self.durability.get() == Durability::Each {
+            pending.held.push((first_row, *outcome));
+            return None;
         }
         Some(outcome)
+    }
+
+    /// Adds to the next group that the file of a row is complete, and its row has not ended.
+    pub(crate) fn add_incomplete(self: &Arc<Self>, outcome: &Outcome, first_row: u64) {
+        if let Access::Write(_) = self.access
+            && let Some(record) = Record::of_incomplete(outcome)
+        {
+            drop(self.add_record(record, first_row));
+        }
+    }
+
+    /// Adds a record to the next group; returns `None` if nothing more is recorded.
+    fn add_record(
+        self: &Arc<Self>,
+        mut record: Record,
+        first_row: u64,
+    ) -> Option<MutexGuard<'_, Pending>> {
+        record.row += first_row;
+        let mut pending = lock(&self.pending);
+        if pending.closed {
+            return None;
+        }
+        if let Err(error) = self.see_to_thread(&mut pending) {
+            drop(pending);
+            self.fail(error);
+            return None;
+        }
+        pending.add(record);
+        // Wakes the thread to begin a group, and when the group is full.
+        if matches!(pending.records.len(), 1 | GROUP) {
+            self.changed.notify_all();
+        }
+        Some(pending)
     }
 
     /// Waits while the disk is so far behind that no more rows should be begun.

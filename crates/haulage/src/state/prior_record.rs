@@ -29,12 +29,19 @@ pub(crate) struct PriorRecord {
 }
 
 impl PriorRecord {
-    /// Returns the path of the row's file, relative to the destination; `None` if the row failed.
+    /// Returns the path of the row's file, relative to the destination; `None` if there is none.
     pub(crate) fn file(&self) -> Option<&Arc<str>> {
         match self.ended {
             Ended::Done | Ended::Skipped | Ended::Unchanged => self.path.as_ref(),
+            Ended::Failed(_) if self.is_incomplete() => self.path.as_ref(),
             Ended::Failed(_) => None,
         }
+    }
+
+    /// Returns whether its file is complete, and what the caller does with each such file was not
+    /// done, or failed.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        self.ended.is_incomplete()
     }
 
     /// Returns whether its file was taken by its name alone: it was not compared with anything.
@@ -87,6 +94,7 @@ fn is_tried_again(failure: &Failure, policy: RetryFailed) -> bool {
             | ErrorKind::Exists
             | ErrorKind::Refused
             | ErrorKind::Cancelled
+            | ErrorKind::Command
     );
     // Other options may help (--cacert, --max-redirects, --compressed, --max-time, --proxy-user),
     // at the cost of a request.
@@ -122,6 +130,7 @@ mod tests {
             (failure(ErrorKind::Tls, false), true, true, false),
             (failure(ErrorKind::Timeout, false), true, true, false),
             (failure(ErrorKind::Exists, false), true, true, true),
+            (failure(ErrorKind::Command, false), true, true, true),
         ] {
             let tried = |policy| is_tried_again(&failure, policy);
             assert_eq!(tried(RetryFailed::All), all);

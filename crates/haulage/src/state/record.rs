@@ -7,7 +7,7 @@ use super::request_key::RequestKey;
 use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind};
 use crate::outcome::{Outcome, Status, Verified};
-use crate::request::RowLocation;
+use crate::row_location::RowLocation;
 
 /// The outcome of a row, with what is needed to request it again.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub(crate) struct Record {
     pub(super) url: Arc<str>,
     pub(super) final_url: Option<Box<str>>,
     pub(super) ended: Ended,
+    /// What went wrong and did not make the row fail; `None` if nothing did.
+    pub(super) note: Option<Failure>,
     pub(super) path: Option<Arc<str>>,
     pub(super) bytes: u64,
     pub(super) http_status: Option<u16>,
@@ -52,7 +54,15 @@ pub(crate) enum Ended {
     Failed(Failure),
 }
 
-/// Why there is no file.
+impl Ended {
+    /// Returns whether the file is complete, and what the caller does with each such file was not
+    /// done, or failed.
+    pub(super) fn is_incomplete(&self) -> bool {
+        matches!(self, Self::Failed(failure) if failure.kind == ErrorKind::Command)
+    }
+}
+
+/// Why a row failed, or what it ended well in spite of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) kind: ErrorKind,
@@ -79,7 +89,13 @@ impl Failure {
 impl Record {
     /// Returns whether there is a file that would have to be downloaded again.
     pub(super) fn is_done(&self) -> bool {
-        self.ended == Ended::Done
+        self.ended == Ended::Done || self.is_incomplete()
+    }
+
+    /// Returns whether the file is complete, and what the caller does with each such file was not
+    /// done, or failed.
+    pub(super) fn is_incomplete(&self) -> bool {
+        self.ended.is_incomplete()
     }
 
     /// Returns what is to be recorded of an outcome; `None` if it is not to be recorded, as for a
@@ -106,6 +122,7 @@ impl Record {
                 .filter(|url| *url != &*outcome.url)
                 .map(Into::into),
             ended,
+            note: outcome.note.as_ref().map(Failure::of),
             path: outcome.path.clone(),
             bytes: outcome.bytes,
             http_status: outcome.http_status,
@@ -121,6 +138,22 @@ impl Record {
                 resumed: outcome.resumed,
                 segments: outcome.segments,
             }),
+        })
+    }
+
+    /// Returns what is to be recorded of a row whose file is complete, and that has not ended;
+    /// `None` if nothing is to be.
+    pub(super) fn of_incomplete(outcome: &Outcome) -> Option<Self> {
+        let failure = Failure {
+            kind: ErrorKind::Command,
+            message:
+                "the file is complete, and its command had not ended; the next run runs it again"
+                    .into(),
+            transient: true,
+        };
+        Some(Self {
+            ended: Ended::Failed(failure),
+            ..Self::of(outcome)?
         })
     }
 
@@ -144,6 +177,7 @@ impl Record {
                 Ended::Unchanged => Status::Unchanged,
                 Ended::Failed(failure) => Status::Failed(failure.to_error()),
             },
+            note: self.note.map(|failure| failure.to_error()),
             path: self.path,
             renamed: None,
             bytes: self.bytes,

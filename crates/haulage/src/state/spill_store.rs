@@ -11,7 +11,8 @@ use super::request_key::{RecordLocation, RequestKey};
 use crate::fetch::headers;
 use crate::plan::name::{RelativeName, TargetName};
 use crate::plan::registry::Key;
-use crate::request::{Request, RowLocation};
+use crate::request::Request;
+use crate::row_location::RowLocation;
 
 /// A row that has its name, but for which no request has been sent.
 #[derive(Debug)]

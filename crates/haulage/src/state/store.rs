@@ -387,13 +387,14 @@ impl Store {
         transaction.commit()
     }
 
-    /// Returns whether anything is recorded that a later run could use: a part or, with `rows`, a
-    /// row that has its file.
+    /// Returns whether anything is recorded that a later run could use: a part, a row that is not
+    /// complete although its file is, or, with `rows`, any row that has its file.
     pub(super) fn is_of_use(&self, rows: bool) -> rusqlite::Result<bool> {
         if parts::is_any(&self.connection)? {
             return Ok(true);
         }
-        let any = "SELECT ?1 AND EXISTS (SELECT 1 FROM item WHERE status <> 'failed')";
+        let any = "SELECT EXISTS (SELECT 1 FROM item WHERE ?1 AND status <> 'failed' \
+                   OR status = 'failed' AND error = 'command')";
         self.connection.query_row(any, [rows], |row| row.get(0))
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::checksum::Checksum;
 use crate::engine::item::existing::{ExistingCheck, FileInfo};
 use crate::engine::item::named_row::NamedRow;
-use crate::engine::item::outcome;
+use crate::engine::item::outcome::{self, settled};
 use crate::engine::item::{AtName, Item, Keys};
 use crate::engine::run::Run;
 use crate::error::{Error, ErrorKind};
@@ -349,13 +349,6 @@ fn verdict(present: PathKind, existing: Existing) -> Verdict {
         (PathKind::Link | PathKind::Obstacle, _) => {
             Verdict::Fail("is there and is no file; move it away")
         }
-    }
-}
-
-fn settled(status: &Status) -> Settled {
-    match status {
-        Status::Failed(error) => Settled::Failed(error.kind()),
-        Status::Done | Status::Skipped | Status::Unchanged | Status::Planned => Settled::Done,
     }
 }
 

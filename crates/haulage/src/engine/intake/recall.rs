@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use crate::engine::item::existing::FileInfo;
 use crate::engine::item::named_row::NamedRow;
-use crate::engine::item::{AtName, Item};
+use crate::engine::item::{AtName, Item, Keys};
 use crate::engine::run::Run;
 use crate::error::{Error, ErrorKind};
 use crate::options::Existing;
@@ -33,6 +33,12 @@ impl NamedRow {
         let is_as_recorded = |length| length == known.bytes;
         let present = run.parts.storage.lookup.stat(&place);
         let error = match (present, run.options.existing) {
+            (Ok(PathKind::File { length, .. }), _)
+                if known.is_incomplete() && is_as_recorded(length) =>
+            {
+                self.stands_at(run, place);
+                return self.complete(run, known);
+            }
             (Ok(PathKind::File { length, modified }), Existing::Refresh) => {
                 self.stands_at(run, place);
                 let mut item = Item::new(self.row, self.request, self.target, self.key);
@@ -65,6 +71,27 @@ impl NamedRow {
         };
         // The record of the saved file is kept as long as something else is in its place.
         self.end_known(run, &known, Status::Failed(error));
+    }
+
+    /// Completes the row's file, which an earlier run has downloaded.
+    fn complete(self, run: &Arc<Run>, known: PriorRecord) {
+        let found = FileInfo {
+            path: None,
+            bytes: known.bytes,
+            verified: known.verified,
+            hashes: known.hashes,
+            renamed: self.renamed,
+        };
+        let (row, target) = (self.row, self.target);
+        let mut outcome =
+            run.outcome_without_request(row, &self.request, &target, Status::Skipped, found);
+        outcome.etag = known.etag.map(Arc::from);
+        outcome.last_modified = known.last_modified.map(Arc::from);
+        let keys = Keys {
+            own: self.key,
+            by_server: None,
+        };
+        run.complete(keys, target, outcome);
     }
 
     /// Notes that the file is at this place, and tells identical rows.

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::Item;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Status};
 use crate::plan::name::RelativeName;
+use crate::plan::registry::Settled;
 use crate::request::Request;
 
 /// Returns the outcome of an item as far as it has come.
@@ -51,5 +52,13 @@ pub(crate) fn of_request(row: u64, request: &Request) -> Outcome {
         request_key: request.key.clone(),
         url,
         ..Outcome::of_row(row, label, SystemTime::now())
+    }
+}
+
+/// Returns what a row that ended so means for identical rows.
+pub(crate) fn settled(status: &Status) -> Settled {
+    match status {
+        Status::Failed(error) => Settled::Failed(error.kind()),
+        Status::Done | Status::Skipped | Status::Unchanged | Status::Planned => Settled::Done,
     }
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::completed_file::CompletedFile;
 use crate::engine::item::existing::FileInfo;
 use crate::engine::item::outcome;
 use crate::engine::item::{Item, Keys, label};
@@ -49,6 +50,18 @@ impl Run {
         ended: Status,
         found: FileInfo,
     ) {
+        self.end(self.outcome_without_request(row, request, target, ended, found));
+    }
+
+    /// Returns the outcome of a row for which no request was sent.
+    pub(crate) fn outcome_without_request(
+        self: &Arc<Self>,
+        row: u64,
+        request: &Request,
+        target: &TargetName,
+        ended: Status,
+        found: FileInfo,
+    ) -> Box<Outcome> {
         let there = match ended {
             Status::Failed(_) => false,
             Status::Planned => !self.naming.is_named_later(request),
@@ -66,7 +79,7 @@ impl Run {
             ..outcome::of_request(row, request)
         };
         outcome.status = ended;
-        self.end(Box::new(outcome));
+        Box::new(outcome)
     }
 
     /// Ends an item as done: its file has its final name.
@@ -107,7 +120,26 @@ impl Run {
             from_earlier_runs,
             ..outcome::of_item(item)
         };
-        self.settle(keys, &target, Settled::Done, Box::new(outcome));
+        self.complete(keys, target, Box::new(outcome));
+    }
+
+    /// Ends a row whose file is complete, when the caller has done what it does with each.
+    pub(crate) fn complete(
+        self: &Arc<Self>,
+        keys: Keys,
+        target: TargetName,
+        outcome: Box<Outcome>,
+    ) {
+        let Some(on_complete) = &self.options.on_complete else {
+            return self.settle(keys, &target, Settled::Done, outcome);
+        };
+        self.ledger.note_incomplete(&outcome);
+        let run = Arc::clone(self);
+        let end = move |outcome: Box<Outcome>| {
+            run.settle(keys, &target, outcome::settled(&outcome.status), outcome);
+        };
+        let stopping = self.stopping.clone();
+        on_complete.call(CompletedFile::new(outcome, stopping, end));
     }
 
     pub(crate) fn end_failed(self: &Arc<Self>, mut item: Box<Item>, error: Error) {

@@ -11,8 +11,8 @@ use super::window::{Entry, Window};
 use crate::error::Error;
 use crate::event::Event;
 use crate::outcome::Outcome;
-use crate::request::RowLocation;
 use crate::request_key::RequestKey;
+use crate::row_location::RowLocation;
 use crate::state::{PriorRecord, State};
 
 /// The ledger of a run.
@@ -159,6 +159,14 @@ impl Ledger {
         match (&self.state, key) {
             (Some(state), Some(key)) => state.recall(self.first_row, row, location, key, url),
             _ => Ok(None),
+        }
+    }
+
+    /// Records that the file of a row is complete, but not yet what the caller does with it: until
+    /// the row ends, a later run does that.
+    pub(crate) fn note_incomplete(&self, outcome: &Outcome) {
+        if let Some(state) = &self.state {
+            state.add_incomplete(outcome, self.first_row);
         }
     }
 

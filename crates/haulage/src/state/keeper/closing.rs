@@ -134,12 +134,12 @@ impl State {
             self.retain(Vec::new());
             return Ok(false);
         }
-        // A complete run leaves nothing but parts: later runs find its files like any existing
-        // file.
+        // A complete run leaves nothing but parts, and files with which the caller has not done
+        // what it does with each: later runs find its other files like any existing file.
         let counts_rows = !ending.complete;
         let progress = lock(&self.recorded).progress(&self.assemblies.all());
-        let is_of_use =
-            !progress.moved.is_empty() || counts_rows && rest.iter().any(Record::is_done);
+        let is_of_use = |record: &Record| record.is_incomplete() || counts_rows && record.is_done();
+        let is_of_use = !progress.moved.is_empty() || rest.iter().any(is_of_use);
         if is_of_use || !progress.is_empty() && lock(&self.store).is_some() {
             self.record(rest, Duration::ZERO)?;
         }

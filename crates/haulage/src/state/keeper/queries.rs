@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use super::{State, lock};
 use crate::error::Error;
 use crate::options::StateDir;
-use crate::request::RowLocation;
+use crate::row_location::RowLocation;
 use crate::state::left;
 use crate::state::parts::{Progress, Unfinished};
 use crate::state::prior_record::PriorRecord;

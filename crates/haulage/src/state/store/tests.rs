@@ -6,7 +6,7 @@ use super::super::request_key::RequestKey;
 use super::*;
 use crate::error::ErrorKind;
 use crate::outcome::Verified;
-use crate::request::RowLocation;
+use crate::row_location::RowLocation;
 
 const FILE: &str = "state.db";
 
@@ -30,6 +30,7 @@ fn record(input: &str, row: u64, url: &str, ended: Ended) -> Record {
         final_url: Some("http://elsewhere/".into()),
         path: matches!(ended, Ended::Done).then(|| "a/b".into()),
         ended,
+        note: None,
         bytes: 7,
         http_status: Some(200),
         attempts: 2,
