@@ -19,7 +19,8 @@ use crate::options::Layout;
 use crate::plan::accepted::Accepted;
 use crate::plan::layout;
 use crate::redact::redacted;
-use crate::request::{BadRow, Request, Row, RowLocation};
+use crate::request::{BadRow, Request, Row};
+use crate::row_location::RowLocation;
 
 /// A list as `aria2c -i` reads it and `--save-session` writes it, read on demand.
 ///

@@ -18,7 +18,8 @@ use super::cells::{Cells, Role, Roles};
 use super::options::{ListOptions, input};
 use super::prefix::UrlParser;
 use crate::error::Error;
-use crate::request::{Row, RowLocation};
+use crate::request::Row;
+use crate::row_location::RowLocation;
 
 /// Rows that are made at once.
 pub(super) const ROWS: usize = 1024;

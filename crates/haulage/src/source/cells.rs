@@ -10,7 +10,8 @@ use super::prefix::UrlParser;
 use crate::checksum::{Algorithm, Checksum};
 use crate::error::Error;
 use crate::redact::redacted;
-use crate::request::{BadRow, Request, Row, RowLocation};
+use crate::request::{BadRow, Request, Row};
+use crate::row_location::RowLocation;
 
 /// What a column is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -177,7 +178,10 @@ impl Roles {
 /// Returns names for a message: the first ones, if there are many.
 fn listed(names: &[&str]) -> String {
     const SHOWN: usize = 30;
-    let mut text = names[..names.len().min(SHOWN)].join(", ");
+    // A name may have line breaks, which a message has not.
+    let shown = names.iter().take(SHOWN).map(|name| name.escape_debug());
+    let shown: Vec<_> = shown.map(|name| name.to_string()).collect();
+    let mut text = shown.join(", ");
     if names.len() > SHOWN {
         text.push_str(", …");
     }

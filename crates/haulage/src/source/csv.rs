@@ -16,7 +16,8 @@ use super::options::{ListOptions, input};
 use super::prefix::UrlParser;
 use crate::error::Error;
 use crate::redact::redacted;
-use crate::request::{BadRow, Row, RowLocation};
+use crate::request::{BadRow, Row};
+use crate::row_location::RowLocation;
 
 /// A CSV list (RFC 4180), read on demand.
 ///

@@ -9,7 +9,8 @@ use memchr::memchr;
 use super::decompressed::read_once;
 use crate::error::{Error, ErrorKind};
 use crate::redact::redacted;
-use crate::request::{BadRow, RowLocation};
+use crate::request::BadRow;
+use crate::row_location::RowLocation;
 
 /// Maximum bytes in a line of text, without its end.
 pub(super) const MAX_LINE: usize = 64 * 1024;

@@ -19,7 +19,8 @@ use super::options::{ListOptions, input};
 use super::prefix::UrlParser;
 use crate::error::Error;
 use crate::redact::redacted;
-use crate::request::{BadRow, Request, Row, RowLocation};
+use crate::request::{BadRow, Request, Row};
+use crate::row_location::RowLocation;
 
 /// Maximum bytes of a sitemap that an index names, decompressed: four times what sitemaps.org
 /// allows.

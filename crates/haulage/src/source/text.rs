@@ -246,7 +246,7 @@ mod tests {
 
     use super::super::lines::MAX_LINE;
     use super::*;
-    use crate::request::RowLocation;
+    use crate::row_location::RowLocation;
     use crate::source::ListFormat;
 
     /// Returns these chunks, one for each read, and then fails.

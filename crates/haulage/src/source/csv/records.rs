@@ -50,12 +50,21 @@ impl Record<'_> {
     }
 }
 
+/// Returns a reader that leaves a byte-order mark alone: it would see one only in what it is given
+/// first, if that has all of it.
+fn delimited_by(delimiter: u8) -> Reader {
+    let mut reader = ReaderBuilder::new().delimiter(delimiter).build();
+    // A blank line is no record.
+    let _ = reader.read_record(b"\n", &mut [0], &mut [0]);
+    reader
+}
+
 impl<R: Read> Records<R> {
     /// Creates the records of a reader whose first line has this number.
     pub(super) fn new(reader: R, line: u64) -> Self {
         Self {
             reader,
-            core: Reader::new(),
+            core: delimited_by(b','),
             buffer: vec![0; BUFFER],
             filled: 0..0,
             has_ended: false,
@@ -67,7 +76,7 @@ impl<R: Read> Records<R> {
 
     /// Sets what stands between cells. It is called before the first record is read.
     pub(super) fn delimit(&mut self, delimiter: u8) {
-        self.core = ReaderBuilder::new().delimiter(delimiter).build();
+        self.core = delimited_by(delimiter);
     }
 
     /// Returns the first line as it is, without reading past it.

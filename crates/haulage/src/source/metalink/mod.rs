@@ -15,7 +15,8 @@ use super::prefix::UrlParser;
 use super::xml::{Element, Piece, Xml, unknown_entity, wrong_root};
 use crate::error::Error;
 use crate::redact::redacted;
-use crate::request::{BadRow, Request, Row, RowLocation};
+use crate::request::{BadRow, Request, Row};
+use crate::row_location::RowLocation;
 
 /// Maximum bytes of piece hashes of rows that exist at the same time. Rows beyond that have none.
 const MAX_DIGESTS: usize = 32 * 1024 * 1024;
