@@ -1,18 +1,19 @@
 //! `haul check`: reads the files of a list, and compares them with what is known of them.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, SyncSender};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use haulage::source::ListOptions;
 use haulage::{
-    Checksum, EngineOptions, Existing, Expected, Finding, Outcome, Purpose, Request, RunOptions,
-    Status,
+    Checksum, EngineOptions, Existing, Expected, Finding, Outcome, Purpose, Row, RunOptions, Status,
 };
 use tokio::runtime;
 
@@ -26,9 +27,6 @@ use crate::settings;
 
 /// Files that wait to be read.
 const WAITING: usize = 1024;
-
-/// The name under which what is known of a file is carried to its outcome.
-const EXPECTED: &str = "expected";
 
 /// A file that should be there.
 struct Checked {
@@ -114,6 +112,7 @@ fn recorded(folder: &Path, files: &SyncSender<Checked>) -> Result<u64, Problem> 
             expected: Expected {
                 length: Some(outcome.bytes),
                 checksums: given.chain(outcome.hashes.iter().cloned()).collect(),
+                pieces: None,
             },
         };
         if files.send(checked).is_err() {
@@ -148,19 +147,20 @@ fn listed(arguments: &CheckArgs, files: &SyncSender<Checked>) -> Result<u64, Pro
     }
     let (rows, told) = inputs.into_parts();
     let rows: Vec<_> = rows.collect();
-    let rows = rows.into_iter().flatten();
-    let rows = rows.map(|row| row.map(with_expectation));
+    let known = Known::default();
+    let rows = known.clone().watch(rows.into_iter().flatten());
     let mut outcomes = haulage::download(rows, options)?;
     let runtime = runtime::Builder::new_current_thread()
         .build()
         .map_err(|cause| Problem::destination(format!("cannot start: {}", format::io(&cause))))?;
     let mut without = 0;
     while let Some(outcome) = runtime.block_on(outcomes.next()) {
+        let expected = known.take(outcome.row);
         if let Some(error) = outcome.error() {
             let url = printable(&outcome.url);
             tell(&format!("cannot check {url}: {error}"));
             without += 1;
-        } else if let Some(checked) = planned(&outcome)
+        } else if let Some(checked) = planned(&outcome, expected)
             && files.send(checked).is_err()
         {
             break;
@@ -172,31 +172,39 @@ fn listed(arguments: &CheckArgs, files: &SyncSender<Checked>) -> Result<u64, Pro
     }
 }
 
-/// Adds what is known of a file to its request, for its outcome: the length, or nothing, and then
-/// the checksums, as a JSON array.
-fn with_expectation(request: Request) -> Request {
-    let expected = request.expected();
-    let sums = expected.checksums.iter().map(ToString::to_string);
-    let known = (expected.length, sums.collect::<Vec<_>>());
-    let json = serde_json::to_string(&known).unwrap_or_default();
-    request.carrying(EXPECTED.into(), json.into())
+/// What is known of the files of rows that have no outcome yet, by the numbers of the rows.
+#[derive(Clone, Default)]
+struct Known(Arc<Mutex<HashMap<u64, Expected>>>);
+
+impl Known {
+    /// Notes what is known of each row that is read.
+    fn watch(self, rows: impl Iterator<Item = Row>) -> impl Iterator<Item = Row> {
+        (0..).zip(rows).map(move |(number, row)| {
+            if let Ok(request) = &row {
+                self.lock().insert(number, request.expected());
+            }
+            row
+        })
+    }
+
+    /// Takes what is known of a row, which is nothing if it cannot be used.
+    fn take(&self, row: u64) -> Expected {
+        self.lock().remove(&row).unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Expected>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Returns the file of a planned row; `None` for a row that repeats another one.
-fn planned(outcome: &Outcome) -> Option<Checked> {
-    if !matches!(outcome.status, Status::Planned) {
-        return None;
-    }
-    let carried = outcome.carried.iter().find(|(name, _)| &**name == EXPECTED);
-    let (length, sums): (Option<u64>, Vec<String>) =
-        serde_json::from_str(carried.map_or("", |(_, json)| json)).ok()?;
+fn planned(outcome: &Outcome, expected: Expected) -> Option<Checked> {
+    let is_first = matches!(outcome.status, Status::Planned);
+    let path = outcome.path.as_deref().filter(|_| is_first)?;
     Some(Checked {
         url: outcome.url.to_string(),
-        path: outcome.path.as_deref()?.to_owned(),
-        expected: Expected {
-            length,
-            checksums: sums.iter().filter_map(|sum| sum.parse().ok()).collect(),
-        },
+        path: path.to_owned(),
+        expected,
     })
 }
 
@@ -246,7 +254,11 @@ impl Counts {
             Finding::Right(bytes) => {
                 self.right += 1;
                 self.bytes += bytes;
-                self.hashed += u64::from(!file.expected.checksums.is_empty());
+                let Expected {
+                    checksums, pieces, ..
+                } = &file.expected;
+                let is_read = !checksums.is_empty() || pieces.is_some();
+                self.hashed += u64::from(is_read);
             }
             Finding::Missing => self.missing += 1,
             Finding::Unreadable(_) => self.unreadable += 1,
@@ -269,9 +281,27 @@ fn reason(file: &Checked, finding: &Finding) -> Option<String> {
             found.algorithm(),
             found.hex()
         )),
+        Finding::WrongPieces(ranges) => Some(damage(ranges)),
         Finding::Unreadable(cause) => Some(format!("cannot be read: {}", format::io(cause))),
         _ => Some("is not as it should be".to_owned()),
     }
+}
+
+/// Returns which bytes are wrong, in words that fit after the name of a file: the first ranges, if
+/// there are many.
+fn damage(ranges: &[Range<u64>]) -> String {
+    const SHOWN: usize = 5;
+    let bytes = ranges.iter().map(|range| range.end - range.start).sum();
+    let shown = ranges.iter().take(SHOWN);
+    let shown: Vec<_> = shown
+        .map(|range| format!("{}-{}", range.start, range.end - 1))
+        .collect();
+    let more = if ranges.len() > SHOWN { ", …" } else { "" };
+    format!(
+        "has {} in damaged pieces: bytes {}{more}",
+        format::bytes(bytes),
+        shown.join(", ")
+    )
 }
 
 /// Returns the lines of a list that download a file again, with a comment that says why.

@@ -23,6 +23,8 @@ mod manual;
 mod on_complete;
 mod option_file;
 mod output;
+#[cfg(feature = "parquet")]
+mod panics;
 mod password;
 mod printed;
 mod proxy;
@@ -48,6 +50,8 @@ use crate::settings::Settings;
 /// to exit with.
 #[must_use]
 pub fn run_command() -> ExitCode {
+    #[cfg(feature = "parquet")]
+    panics::explain();
     let read = match command_line::read(std::env::args_os(), &Environment::of_process()) {
         Ok(read) => read,
         Err(stop) => return stop.show().into(),

@@ -2,10 +2,12 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::ops::Range;
 use std::path::Path;
 
 use crate::checksum::Checksum;
-use crate::write::Hashes;
+use crate::pieces::PieceHashes;
+use crate::write::{Hashes, PieceCheck};
 
 /// Bytes that one read returns.
 const BUFFER: usize = 256 << 10;
@@ -17,26 +19,34 @@ pub struct Expected {
     pub length: Option<u64>,
     /// Its checksums.
     pub checksums: Vec<Checksum>,
+    /// The hashes of its pieces, which count if there are as many as its length has; `None` if they
+    /// are not known.
+    pub pieces: Option<PieceHashes>,
 }
 
 /// How a file compares with what is known of it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Finding {
-    /// It is as it should be, and has this many bytes. If no checksum is known, they have not been
-    /// read.
+    /// It is as it should be, and has this many bytes. If neither a checksum nor hashes of pieces
+    /// are known, they have not been read.
     Right(u64),
     /// There is no file.
     Missing,
     /// It has this many bytes, which are not as many as it should have.
     WrongLength(u64),
-    /// It has this checksum, which it should not have.
+    /// These bytes are in pieces that have other hashes than they should have. Their ranges are in
+    /// order, and do not touch.
+    WrongPieces(Vec<Range<u64>>),
+    /// It has this checksum, which it should not have. Its pieces, if their hashes are known, are
+    /// right.
     WrongChecksum(Checksum),
     /// It cannot be read.
     Unreadable(io::Error),
 }
 
-/// Compares a file with what is known of it. It is read if a checksum is known.
+/// Compares a file with what is known of it. It is read if checksums, or hashes of pieces, are
+/// known.
 #[must_use]
 pub fn check_file(path: &Path, expected: &Expected) -> Finding {
     compare(path, expected).unwrap_or_else(|error| match error.kind() {
@@ -56,15 +66,28 @@ fn compare(path: &Path, expected: &Expected) -> io::Result<Finding> {
         return Ok(Finding::WrongLength(length));
     }
     let mut hashes = Hashes::new(&[], &expected.checksums);
-    if !hashes.is_empty() {
+    let pieces = expected.pieces.as_ref().filter(|pieces| pieces.fit(length));
+    let mut pieces = pieces.map(|pieces| PieceCheck::new(pieces, length));
+    if !hashes.is_empty() || pieces.is_some() {
         let mut buffer = vec![0; BUFFER];
         loop {
             match file.read(&mut buffer) {
                 Ok(0) => break,
-                Ok(read) => hashes.update(&buffer[..read]),
+                Ok(read) => {
+                    hashes.update(&buffer[..read]);
+                    if let Some(pieces) = &mut pieces {
+                        pieces.update(&buffer[..read]);
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
+        }
+    }
+    if let Some(pieces) = pieces {
+        let right = pieces.finish();
+        if !right.is_whole(length) {
+            return Ok(Finding::WrongPieces(right.gaps(length).collect()));
         }
     }
     let found = hashes.finish();
@@ -80,7 +103,10 @@ fn compare(path: &Path, expected: &Expected) -> io::Result<Finding> {
     reason = "a test makes the files that it looks at"
 )]
 mod tests {
+    use std::num::NonZeroU64;
+
     use super::*;
+    use crate::checksum::Algorithm;
 
     #[test]
     fn a_file_is_compared_by_length_and_then_by_checksums() {
@@ -91,6 +117,7 @@ mod tests {
             let expected = Expected {
                 length,
                 checksums: sums.iter().map(|sum| sum.parse().unwrap()).collect(),
+                pieces: None,
             };
             format!("{:?}", check_file(&path, &expected))
         };
@@ -108,5 +135,33 @@ mod tests {
             check_file(folder.path(), &Expected::default()),
             Finding::Missing
         ));
+    }
+
+    #[test]
+    fn pieces_say_which_bytes_are_wrong() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let right = b"aabbccd";
+        let digests = right.chunks(2).flat_map(|piece| {
+            let mut hash = Hashes::new(&[Algorithm::Md5], &[]);
+            hash.update(piece);
+            hash.finish()[0].digest().to_vec()
+        });
+        let digests: Vec<u8> = digests.collect();
+        let pieces = PieceHashes::new(Algorithm::Md5, NonZeroU64::new(2).unwrap(), digests);
+        let expected = Expected {
+            pieces: Some(pieces.unwrap()),
+            ..Expected::default()
+        };
+        for (bytes, found) in [
+            ("aabbccd", "Right(7)"),
+            ("aabXccd", "WrongPieces([2..4])"),
+            ("XabXccX", "WrongPieces([0..4, 6..7])"),
+            // Another length has another number of pieces.
+            ("aab", "Right(3)"),
+        ] {
+            std::fs::write(&path, bytes).unwrap();
+            assert_eq!(format!("{:?}", check_file(&path, &expected)), found);
+        }
     }
 }

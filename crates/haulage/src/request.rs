@@ -247,12 +247,13 @@ impl Request {
         (!headers.is_empty()).then_some(headers)
     }
 
-    /// Returns what is known of its file: its length and its checksums.
+    /// Returns what is known of its file: its length, its checksums, the hashes of its pieces.
     #[must_use]
     pub fn expected(&self) -> Expected {
         Expected {
             length: self.size(),
             checksums: self.checksums.clone(),
+            pieces: self.piece_hashes().cloned(),
         }
     }
 

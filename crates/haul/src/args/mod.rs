@@ -99,7 +99,8 @@ pub(crate) enum Command {
     Results(ResultsArgs),
     /// Read the files of a list, and compare them with what is known of them
     ///
-    /// The size and the checksums come from what is recorded in DIR, or from the rows of LIST. The
+    /// The size and the checksums come from what is recorded in DIR, or from the rows of LIST. With
+    /// a Metalink, haul says which pieces are damaged; a download of LIST fetches only those. The
     /// output is a list of the files that are missing or not as they should be, each below a
     /// comment that says why. To download them again: haul check DIR > wrong.txt, and then haul -d
     /// DIR -i wrong.txt --exists overwrite. The exit status is 1 if there are any.

@@ -135,7 +135,8 @@ fn sum(counts: &[Count]) -> Option<u64> {
 }
 
 fn rows_of(path: &Path, format: ListFormat) -> io::Result<Option<u64>> {
-    haulage::source::count_rows_of_file(File::open(path)?, format)
+    let name = path.to_string_lossy();
+    haulage::source::count_rows_of_file(File::open(path)?, &name, format)
 }
 
 #[cfg(test)]

@@ -95,6 +95,41 @@ fn a_list_says_what_its_files_should_be() {
 }
 
 #[test]
+fn a_metalink_says_which_pieces_are_damaged() {
+    let sandbox = Sandbox::new();
+    let pieces = [
+        "74b87337454200d4d33f80c4663dc5e5",
+        "65ba841e01d6db7733e90a5b7f9e6f80",
+        "e0323a9039add2978bf5b49550572c7c",
+    ];
+    let hashes = pieces.map(|hash| format!("<hash>{hash}</hash>")).concat();
+    let metalink = format!(
+        "<metalink xmlns=\"urn:ietf:params:xml:ns:metalink\"><file name=\"a.iso\"><size>10</size>\
+         <pieces length=\"4\" type=\"md5\">{hashes}</pieces><url>http://h.example/a.iso</url></file></metalink>"
+    );
+    sandbox.write("a.meta4", &metalink);
+    for (bytes, code, says) in [
+        ("aaaabbbbcc", 0, ""),
+        (
+            "aaaabXbbcX",
+            1,
+            "# a.iso has 6 B in damaged pieces: bytes 4-9\n",
+        ),
+        (
+            "Xaaabbbbcc",
+            1,
+            "# a.iso has 4 B in damaged pieces: bytes 0-3\n",
+        ),
+        ("aaaabbbbc", 1, "# a.iso has 9 bytes instead of 10\n"),
+    ] {
+        sandbox.write("a.iso", bytes);
+        let ran = sandbox.haul(&["check", "a.meta4"]);
+        assert_eq!(ran.code, Some(code), "{}", ran.stderr);
+        assert!(ran.stdout.starts_with(says), "{}", ran.stdout);
+    }
+}
+
+#[test]
 fn a_list_is_fetched_if_it_is_a_url() {
     let (origin, sandbox) = downloaded(&[]);
     let list = format!(

@@ -131,12 +131,19 @@ fn results(sandbox: &Sandbox, name: &str) -> BTreeMap<u64, serde_json::Value> {
 fn the_same_items_in_any_format_give_the_same_files_and_results() {
     let (origin, sandbox) = (origin(), Sandbox::new());
     let items = items(&origin);
+    check_same(&sandbox, &write_lists(&sandbox, &items), &[]);
+}
+
+/// Downloads each list of all items with these arguments, and checks that the files and results are
+/// the same.
+fn check_same(sandbox: &Sandbox, lists: &[&str], more: &[&str]) {
     let mut expected = None;
-    for list in write_lists(&sandbox, &items) {
-        let ran = sandbox.haul(&["-q", "-d", "out", "-i", list, "--results", "results.jsonl"]);
+    for list in lists {
+        let arguments = ["-q", "-d", "out", "-i", list, "--results", "results.jsonl"];
+        let ran = sandbox.haul(&[&arguments[..], more].concat());
         assert_eq!(ran.code, Some(0), "{list}: {}", ran.stderr);
         std::fs::remove_dir_all(sandbox.path().join("out/.haul")).unwrap();
-        let found = (files(&sandbox, "out"), results(&sandbox, "results.jsonl"));
+        let found = (files(sandbox, "out"), results(sandbox, "results.jsonl"));
         assert_eq!(found.0.len(), ITEMS, "{list}");
         assert_eq!(found.1.len(), ITEMS, "{list}");
         std::fs::remove_dir_all(sandbox.path().join("out")).unwrap();
@@ -145,6 +152,72 @@ fn the_same_items_in_any_format_give_the_same_files_and_results() {
             Some(expected) => assert!(found == *expected, "{list}"),
         }
     }
+}
+
+/// The body of each file whose checksum lists have, and that checksum.
+const BODY: &str = "the same bytes";
+const SUM: &str = "7d95d9eeb9c191ad25da1c2014f6985c9a3094bf5065029ea0a79767f0522ce6";
+
+#[test]
+fn the_same_items_with_checksums_are_the_same_in_a_metalink() {
+    let (origin, sandbox) = (Origin::plain(), Sandbox::new());
+    origin.under("/d/", |_| Script::ok(Body::of(BODY)));
+    let base = origin.url("/d/");
+    let each = |line: &dyn Fn(&str) -> String| -> String {
+        let names = (0..ITEMS).map(|at| format!("f{at}.bin"));
+        names.map(|name| line(&name)).collect()
+    };
+    let text = each(&|name| format!("{base}{name}\tout={name}\tsha256={SUM}\n"));
+    sandbox.write("list.txt", &text);
+    let csv = each(&|name| format!("{base}{name},{name},sha256={SUM}\n"));
+    sandbox.write("list.csv", &format!("url,name,checksum\n{csv}"));
+    sandbox.write("SHA256SUMS", &each(&|name| format!("{SUM}  {name}\n")));
+    let four = each(&|name| {
+        format!(
+            "<file name=\"{name}\"><hash type=\"sha-256\">{SUM}</hash><url>{base}{name}</url></file>\n"
+        )
+    });
+    sandbox.write(
+        "list.meta4",
+        &format!("<metalink xmlns=\"urn:ietf:params:xml:ns:metalink\">{four}</metalink>"),
+    );
+    let three = each(&|name| {
+        format!(
+            "<file name=\"{name}\"><verification><hash type=\"sha256\">{SUM}</hash></verification><resources><url type=\"http\">{base}{name}</url></resources></file>\n"
+        )
+    });
+    sandbox.write(
+        "list.metalink",
+        &format!("<metalink version=\"3.0\" xmlns=\"http://www.metalinker.org/\"><files>{three}</files></metalink>"),
+    );
+    let lists = [
+        "list.txt",
+        "list.csv",
+        "SHA256SUMS",
+        "list.meta4",
+        "list.metalink",
+    ];
+    check_same(&sandbox, &lists, &["--base-url", &base]);
+}
+
+#[test]
+fn the_same_items_are_the_same_in_a_sitemap() {
+    let (origin, sandbox) = (origin(), Sandbox::new());
+    let urls: Vec<_> = (0..ITEMS)
+        .map(|at| origin.url(&format!("/d/{at}")))
+        .collect();
+    sandbox.write("list.txt", &urls.join("\n"));
+    let entries = urls
+        .iter()
+        .map(|url| format!("<url><loc>{url}</loc></url>\n"));
+    let entries: String = entries.collect();
+    sandbox.write(
+        "sitemap.xml",
+        &format!(
+            "<urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\">{entries}</urlset>"
+        ),
+    );
+    check_same(&sandbox, &["list.txt", "sitemap.xml"], &[]);
 }
 
 #[test]

@@ -219,6 +219,32 @@ pub fn arrow_list(data: &[u8]) {
     let _ = data;
 }
 
+/// Reads a Parquet file, if the feature `parquet` is on. It is decoded by another crate, which may
+/// panic where a file contradicts itself: then the list ends with an error.
+pub fn parquet_list(data: &[u8]) {
+    #[cfg(feature = "parquet")]
+    {
+        let options = ListOptions {
+            carries: true,
+            ..ListOptions::default()
+        };
+        // Memory, since the file would be read from any place.
+        let Ok(memory) = rustix::fs::memfd_create("list", rustix::fs::MemfdFlags::CLOEXEC) else {
+            return;
+        };
+        let mut file = std::fs::File::from(memory);
+        if io::Write::write_all(&mut file, data).is_err() {
+            return;
+        }
+        let Ok(mut list) = crate::source::ParquetList::new(file, "list", &options) else {
+            return;
+        };
+        let rows: Vec<_> = list.by_ref().take(10_000).map(|row| seen(&row)).collect();
+        assert!(rows.is_sorted_by(|one, next| one.line < next.line));
+    }
+    let _ = data;
+}
+
 /// Checks that rows, and the error that ends them, are the same however a list is cut; that they
 /// are in order; and that as many are counted as there are.
 fn table(data: &[u8], format: ListFormat) {

@@ -25,8 +25,8 @@ pub use decoders::{content_coding, list_compression};
 pub use fields::{content_disposition, content_range, digests, retry_after, validator};
 pub use http1::{http1_chunks, http1_head};
 pub use lists::{
-    aria2_list, arrow_list, checksum_list, csv_list, json_lines, metalink, pattern, sitemap,
-    text_list,
+    aria2_list, arrow_list, checksum_list, csv_list, json_lines, metalink, parquet_list, pattern,
+    sitemap, text_list,
 };
 pub use logins::{netrc, www_authenticate};
 pub use names::{layout, registry};
@@ -39,7 +39,7 @@ pub use urls::{redirect, url};
 pub type Target = fn(&[u8]);
 
 /// All targets, by the names of their programs and corpora in `fuzz/`.
-pub const TARGETS: [(&str, Target); 33] = [
+pub const TARGETS: [(&str, Target); 34] = [
     ("addresses", addresses),
     ("aria2_list", aria2_list),
     ("arrow_list", arrow_list),
@@ -59,6 +59,7 @@ pub const TARGETS: [(&str, Target); 33] = [
     ("metalink", metalink),
     ("netrc", netrc),
     ("no_proxy", no_proxy),
+    ("parquet_list", parquet_list),
     ("pattern", pattern),
     ("range_set", range_set),
     ("proxy_url", proxy_url),

@@ -13,6 +13,7 @@ use arrow_schema::DataType;
 use self::messages::Messages;
 use super::base::Base;
 use super::batch::{BatchRows, Projection, ROWS, unusable};
+use super::decoding::guarded;
 use super::lines::{Lines, Rest};
 use super::options::ListOptions;
 use crate::error::Error;
@@ -111,9 +112,9 @@ impl<R: Read> Reading<R> {
         options: &ListOptions,
     ) -> Result<Self, Error> {
         let first = first_of_stream(&mut reader).map_err(|cause| unusable(&cause))?;
-        let reader = put_back(&first, reader);
-        let batches =
-            StreamReader::try_new(Messages::new(reader), None).map_err(|cause| unusable(&cause))?;
+        let messages = Messages::new(put_back(&first, reader));
+        let open = || StreamReader::try_new(messages, None).map_err(io::Error::other);
+        let batches = guarded(input, open).map_err(|cause| unusable(&cause))?;
         let projection = Projection::of(&batches.schema(), options)?;
         Ok(Self {
             carried: projection.carried(&batches.schema()),
@@ -159,25 +160,33 @@ fn put_back<R: Read>(bytes: &[u8], rest: Rest<R>) -> Rest<R> {
 
 impl<R: Read> Reading<R> {
     /// Returns the next row; `None` at the end.
-    fn next(&mut self) -> io::Result<Option<Row>> {
+    fn next(&mut self, input: &Arc<str>) -> io::Result<Option<Row>> {
         loop {
             if let Some(row) = self.rows.next() {
                 return Ok(Some(row));
             }
-            let batch = match self.batch.take() {
-                Some(batch) => batch,
-                None => match self.batches.next() {
-                    Some(batch) => batch.map_err(io::Error::other)?,
-                    None => return Ok(None),
-                },
-            };
-            let rows = batch.num_rows().min(ROWS);
-            let first = batch.slice(0, rows).project(&self.columns);
-            let first = first.map_err(io::Error::other)?;
-            self.rows.add(&first).map_err(io::Error::other)?;
-            let left = batch.num_rows() - rows;
-            self.batch = (left > 0).then(|| batch.slice(rows, left));
+            if !guarded(input, || self.add_rows())? {
+                return Ok(None);
+            }
         }
+    }
+
+    /// Adds the next rows; returns `false` at the end.
+    fn add_rows(&mut self) -> io::Result<bool> {
+        let batch = match self.batch.take() {
+            Some(batch) => batch,
+            None => match self.batches.next() {
+                Some(batch) => batch.map_err(io::Error::other)?,
+                None => return Ok(false),
+            },
+        };
+        let rows = batch.num_rows().min(ROWS);
+        let first = batch.slice(0, rows).project(&self.columns);
+        let first = first.map_err(io::Error::other)?;
+        self.rows.add(&first).map_err(io::Error::other)?;
+        let left = batch.num_rows() - rows;
+        self.batch = (left > 0).then(|| batch.slice(rows, left));
+        Ok(true)
     }
 }
 
@@ -187,7 +196,7 @@ impl<R: Read> Iterator for ArrowList<R> {
     fn next(&mut self) -> Option<Row> {
         let prepared = self.prepare().map_err(io::Error::other);
         let row = prepared.and_then(|()| match &mut self.state {
-            State::Reading(reading) => reading.next(),
+            State::Reading(reading) => reading.next(&self.input),
             State::Unread(..) | State::Ended => Ok(None),
         });
         row.unwrap_or_else(|error| {

@@ -295,10 +295,10 @@ impl<R: Read> FusedIterator for List<R> {}
 ///
 /// # Errors
 /// If reading fails.
-pub fn count_rows_of_file(file: File, format: ListFormat) -> io::Result<Option<u64>> {
+pub fn count_rows_of_file(file: File, input: &str, format: ListFormat) -> io::Result<Option<u64>> {
     match format {
         #[cfg(feature = "parquet")]
-        ListFormat::Parquet => super::parquet::count(file).map(Some),
+        ListFormat::Parquet => super::parquet::count(file, input).map(Some),
         _ => count_rows(file, format),
     }
 }

@@ -16,6 +16,8 @@ mod binary;
 mod cells;
 mod checksums;
 mod csv;
+#[cfg(feature = "parquet")]
+mod decoding;
 mod decompressed;
 mod detect;
 mod ending;
@@ -45,6 +47,8 @@ pub(crate) use arrow::arrow_messages;
 pub use cells::RESULT_COLUMNS;
 pub use checksums::ChecksumList;
 pub use csv::CsvList;
+#[cfg(feature = "parquet")]
+pub use decoding::list_being_decoded;
 pub use decompressed::Decompressed;
 pub use detect::Detected;
 pub use format::ListFormat;

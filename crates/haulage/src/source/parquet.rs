@@ -10,6 +10,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
 use super::batch::{BatchRows, Projection, ROWS, unusable};
+use super::decoding::guarded;
 use super::options::ListOptions;
 use crate::error::Error;
 use crate::request::Row;
@@ -17,6 +18,7 @@ use crate::request::Row;
 /// A list in a Parquet file, read on demand. [`Columns`](super::Columns) tells which columns are
 /// used. The place of a row is its number in the file, from 1.
 pub struct ParquetList {
+    input: Arc<str>,
     batches: ParquetRecordBatchReader,
     rows: BatchRows,
     carried: Vec<(String, DataType)>,
@@ -35,17 +37,19 @@ impl ParquetList {
         input: impl Into<Arc<str>>,
         options: &ListOptions,
     ) -> Result<Self, Error> {
-        let base = options.base()?;
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file);
-        let builder = builder.map_err(|cause| unusable(&cause))?;
+        let (input, base) = (input.into(), options.base()?);
+        let open = || ParquetRecordBatchReaderBuilder::try_new(file).map_err(io::Error::other);
+        let builder = guarded(&input, open).map_err(|cause| unusable(&cause))?;
         let projection = Projection::of(builder.schema(), options)?;
         let carried = projection.carried(builder.schema());
         let columns = projection.columns.iter().copied();
         let mask = ProjectionMask::roots(builder.parquet_schema(), columns);
-        let batches = builder.with_projection(mask).with_batch_size(ROWS).build();
+        let builder = builder.with_projection(mask).with_batch_size(ROWS);
+        let batches = guarded(&input, || builder.build().map_err(io::Error::other));
         Ok(Self {
             batches: batches.map_err(|cause| unusable(&cause))?,
-            rows: BatchRows::new(input.into(), base, projection),
+            rows: BatchRows::new(Arc::clone(&input), base, projection),
+            input,
             carried,
             has_ended: false,
             error: None,
@@ -64,6 +68,17 @@ impl ParquetList {
     }
 }
 
+impl ParquetList {
+    /// Adds the next rows; returns `false` at the end.
+    fn add_rows(&mut self) -> io::Result<bool> {
+        let Some(batch) = self.batches.next() else {
+            return Ok(false);
+        };
+        let added = batch.and_then(|batch| self.rows.add(&batch));
+        added.map(|()| true).map_err(io::Error::other)
+    }
+}
+
 impl Iterator for ParquetList {
     type Item = Row;
 
@@ -75,14 +90,13 @@ impl Iterator for ParquetList {
             if self.has_ended {
                 return None;
             }
-            let Some(batch) = self.batches.next() else {
-                self.has_ended = true;
-                return None;
-            };
-            let added = batch.and_then(|batch| self.rows.add(&batch));
-            if let Err(cause) = added {
-                self.has_ended = true;
-                self.error = Some(io::Error::other(cause));
+            let input = Arc::clone(&self.input);
+            match guarded(&input, || self.add_rows()) {
+                Ok(is_any) => self.has_ended = !is_any,
+                Err(cause) => {
+                    self.has_ended = true;
+                    self.error = Some(cause);
+                }
             }
         }
     }
@@ -98,19 +112,20 @@ impl std::fmt::Debug for ParquetList {
     }
 }
 
-/// Returns how many rows a file has, as its footer says.
+/// Returns how many rows a file has, as its footer says. `input` is its name.
 ///
 /// # Errors
 /// If it is not Parquet.
-pub(super) fn count(file: File) -> io::Result<u64> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(io::Error::other)?;
+pub(super) fn count(file: File, input: &str) -> io::Result<u64> {
+    let open = || ParquetRecordBatchReaderBuilder::try_new(file).map_err(io::Error::other);
+    let builder = guarded(&Arc::from(input), open)?;
     let rows = builder.metadata().file_metadata().num_rows();
     Ok(u64::try_from(rows).unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Seek as _, SeekFrom, Write as _};
+    use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 
     use arrow_array::RecordBatchReader as _;
     use arrow_array::{
@@ -194,7 +209,7 @@ mod tests {
             ]
         );
         assert_eq!(&*rows[7].as_ref().unwrap().carried()[0].1, "null");
-        assert_eq!(count(laion(1234)).unwrap(), 1234);
+        assert_eq!(count(laion(1234), "a").unwrap(), 1234);
     }
 
     #[test]
@@ -202,6 +217,28 @@ mod tests {
         let list = ParquetList::new(laion(10), "a.parquet", &ListOptions::default()).unwrap();
         assert_eq!(list.batches.schema().fields().len(), 1);
         assert_eq!(list.flatten().count(), 9);
+    }
+
+    #[test]
+    fn a_file_that_contradicts_itself_is_an_error() {
+        let mut bytes = Vec::new();
+        laion(3).read_to_end(&mut bytes).unwrap();
+        let footer = bytes.len() - 8;
+        let length = u32::from_le_bytes(bytes[footer..footer + 4].try_into().unwrap());
+        let mut unusable = 0;
+        for at in footer - length as usize..footer {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 0x1F;
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(&damaged).unwrap();
+            let options = ListOptions::default();
+            let rows = ParquetList::new(file, "a.parquet", &options).map(|mut list| {
+                let rows = list.by_ref().count();
+                (rows, list.take_error())
+            });
+            unusable += usize::from(!matches!(rows, Ok((3, None))));
+        }
+        assert!(unusable > 0);
     }
 
     #[test]

@@ -56,6 +56,7 @@ pub(crate) use self::directory::{
 pub(crate) use self::disk_budget::DiskBudget;
 pub(crate) use self::hash::Hashes;
 pub(crate) use self::output::Stream;
+pub(crate) use self::piece_check::PieceCheck;
 pub(crate) use self::place_of_state::{LeftRun, Sharing, StatePlace};
 pub(crate) use self::preview::Preview;
 pub(crate) use self::recheck::{Rechecked, Rechecks};

@@ -6,7 +6,7 @@ use crate::pieces::PieceHashes;
 use crate::plan::range_set::RangeSet;
 
 /// Compares the pieces of a file with their hashes, as its bytes come.
-pub(super) struct PieceCheck {
+pub(crate) struct PieceCheck {
     pieces: PieceHashes,
     total: u64,
     /// How many bytes have come.
@@ -17,7 +17,7 @@ pub(super) struct PieceCheck {
 }
 
 impl PieceCheck {
-    pub(super) fn new(pieces: &PieceHashes, total: u64) -> Self {
+    pub(crate) fn new(pieces: &PieceHashes, total: u64) -> Self {
         Self {
             hash: Hashes::new(&[pieces.algorithm()], &[]),
             pieces: pieces.clone(),
@@ -32,7 +32,7 @@ impl PieceCheck {
         Self::new(&self.pieces, self.total)
     }
 
-    pub(super) fn update(&mut self, mut bytes: &[u8]) {
+    pub(crate) fn update(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let length = self.pieces.length();
             let start = self.at - self.at % length;
@@ -59,7 +59,7 @@ impl PieceCheck {
 
     /// Returns which bytes are in right pieces, after the last byte of the file; none, if the file
     /// has another length.
-    pub(super) fn finish(mut self) -> RangeSet {
+    pub(crate) fn finish(mut self) -> RangeSet {
         if self.at != self.total {
             return RangeSet::default();
         }
