@@ -67,6 +67,7 @@ mod request;
 mod request_key;
 mod row_location;
 mod schedule;
+mod series;
 pub mod source;
 mod state;
 mod sync;
@@ -95,7 +96,8 @@ pub use pieces::PieceHashes;
 pub use priority::Priority;
 pub use request::{BadRow, Request, Row};
 pub use row_location::RowLocation;
-pub use state::{Results, results};
+pub use series::{HostSample, Sample, thin};
+pub use state::{RecordedRun, Results, recorded_runs, results};
 
 /// Downloads a list: starts an [`Engine`] for this one run, and returns the outcomes as items end.
 /// Dropping them stops it.

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use super::Engine;
 use super::events::Events;
 use super::run::Run;
+use super::run::sampler::Sampler;
 use super::run::sources::Source;
 use crate::priority::Priority;
 use crate::request::Row;
+use crate::series::Sample;
 
 /// Controls a run: takes requests, and yields events, among them one outcome for each request.
 ///
@@ -132,6 +134,15 @@ impl RunHandle {
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.run.in_flight.count()
+    }
+
+    /// Returns how the run went over time, in at most 2,000 samples; empty unless it is recorded
+    /// ([`StateDir::Keep`](crate::StateDir)) or [asked for](crate::RunOptions::samples). A paused
+    /// run is not sampled.
+    #[must_use]
+    pub fn samples(&self) -> Vec<Sample> {
+        let sampler = self.run.sampler.as_ref();
+        sampler.map(Sampler::samples).unwrap_or_default()
     }
 
     /// Returns how many rows the input has, bad ones included; `None` before all of it has been

@@ -145,7 +145,10 @@ impl Engine {
         let (told, looked_at) = (Arc::clone(&runs), Arc::clone(&runs));
         let hooks = Hooks {
             tell: Box::new(move |event| told.tell(&event)),
-            look: Box::new(move || looked_at.read_on()),
+            look: Box::new(move || {
+                let reads_on = looked_at.read_on();
+                looked_at.sample() || reads_on
+            }),
         };
         let services = Arc::new(Services::start(&options, lanes, hooks));
         // From here on, dropping it ends the threads that have started.

@@ -145,6 +145,11 @@ pub struct RunOptions {
     /// What is downloaded, in a few words: the name of a list. A run that has to wait for this one
     /// shows it.
     pub title: String,
+    /// The command line that started it, for people; it must contain nothing secret. Empty if there
+    /// is none.
+    pub command: String,
+    /// Whether the run is [sampled](crate::Run::samples) although it is not recorded.
+    pub samples: bool,
 }
 
 impl RunOptions {
@@ -215,6 +220,8 @@ impl RunOptions {
             on_complete: None,
             state_dir: StateDir::Keep,
             title: String::new(),
+            command: String::new(),
+            samples: false,
         }
     }
 

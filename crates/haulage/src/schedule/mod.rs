@@ -9,6 +9,7 @@ mod adapt;
 mod ahead;
 mod aside;
 mod breaker;
+mod busiest;
 mod gates;
 mod global_limit;
 mod host;
@@ -52,6 +53,7 @@ use self::unproven::first_patience;
 use crate::meter::Meter;
 
 pub(crate) use self::adapt::{Observation, ScheduleEvent};
+pub(crate) use self::busiest::HostLoad;
 pub(crate) use self::host::{ConnectPlan, Protocol};
 pub(crate) use self::host_caps::OwnCaps;
 pub(crate) use self::limit::first;

@@ -10,6 +10,7 @@ use crate::options::RetryPolicy;
 use crate::priority::Priority;
 
 mod ahead;
+mod busiest;
 mod gates;
 mod proxies;
 mod runs;

@@ -6,8 +6,9 @@ mod earlier;
 mod pending;
 mod queries;
 mod recording;
+mod runs;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -23,6 +24,7 @@ use super::lists::Lists;
 use super::lookup::Lookup;
 use super::parts::{Progress, Recorded, Unfinished};
 use super::record::Record;
+use super::runs::RunRecord;
 use super::store::{Access, Pass, Store};
 use crate::error::Error;
 use crate::event::Warning;
@@ -75,12 +77,17 @@ pub(crate) struct State {
     /// Parts of earlier runs that no row has taken up yet, by the keys of their rows.
     unfinished: Mutex<HashMap<i64, Unfinished>>,
     recorded: Mutex<Recorded>,
+    /// The runs that are recorded with their rows, by what is added to the numbers of these. Locked
+    /// before `store`.
+    runs: Mutex<Runs>,
     pending: Mutex<Pending>,
     changed: Condvar,
     /// The thread that records groups, or the last one that did.
     thread: Mutex<Option<JoinHandle<()>>>,
     told: OnceLock<Told>,
 }
+
+type Runs = BTreeMap<u64, RunRecord>;
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,6 +147,7 @@ impl State {
             idle: Mutex::default(),
             unfinished: Mutex::new(unfinished),
             recorded: Mutex::default(),
+            runs: Mutex::default(),
             pending: Mutex::default(),
             changed: Condvar::new(),
             thread: Mutex::default(),
@@ -183,7 +191,7 @@ impl State {
         // Read before the sync: bytes that were written by now are durable after it.
         let progress = lock(&self.recorded).progress(&self.assemblies.all());
         if group.is_empty() && progress.is_empty() {
-            return Ok(());
+            return self.write_runs();
         }
         let synced = match self.durability.get() {
             // Recorded parts are synced all the same: a later run joins other bytes to theirs.
@@ -204,22 +212,28 @@ impl State {
     /// Writes a group to the database, with the progress of parts. The files of both have been
     /// synced.
     fn write(&self, group: &mut [Record], progress: Progress) -> Result<(), Error> {
+        let mut runs = lock(&self.runs);
         let mut store = lock(&self.store);
         let open =
             || Store::open(&self.path, self.access).map_err(|unfit| unfit.into_error(&self.path));
         if self.is_renewed.load(Ordering::Acquire) {
             forget_places(group);
         }
+        let add = |store: &mut Store, group: &[Record], runs: &mut Runs| {
+            store.record(group, &progress)?;
+            store.record_runs(runs.values_mut())
+        };
         let written = match &mut *store {
-            Some(store) => store.record(group, &progress),
-            none => none.insert(open()?).record(group, &progress),
+            Some(store) => add(store, group, &mut runs),
+            none => add(none.insert(open()?), group, &mut runs),
         };
         if let Err(error) = written {
             self.rename_damaged(&mut store, error).map_err(unwritable)?;
             forget_places(group);
-            let store = store.insert(open()?);
-            store.record(group, &progress).map_err(unwritable)?;
+            runs.values_mut().for_each(RunRecord::forget_recorded);
+            add(store.insert(open()?), group, &mut runs).map_err(unwritable)?;
         }
+        runs.retain(|_, run| !run.has_ended());
         lock(&self.recorded).note(progress);
         Ok(())
     }

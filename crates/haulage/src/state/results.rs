@@ -17,19 +17,26 @@ const CHUNK: usize = 1024;
 /// # Errors
 /// Of kind `input`, when nothing is recorded there; of kind `disk`, when it cannot be read.
 pub fn results(directory: impl AsRef<Path>) -> Result<Results, Error> {
-    let directory = directory.as_ref();
+    Ok(Results {
+        store: open(directory.as_ref())?,
+        read: Vec::new().into_iter(),
+        last: (i64::MIN, i64::MIN),
+        over: false,
+    })
+}
+
+/// Opens what is recorded in a destination, to read it.
+///
+/// # Errors
+/// Of kind `input`, when nothing is recorded there; of kind `disk`, when it cannot be read.
+pub(super) fn open(directory: &Path) -> Result<Store, Error> {
     let path = state_in(directory).ok().filter(|path| path.is_file());
     let path = path.ok_or_else(|| {
         let directory = directory.display();
         let message = format!("nothing is recorded in {directory}: no list was downloaded to it");
         Error::new(ErrorKind::Input, message)
     })?;
-    Ok(Results {
-        store: Store::open_to_read(&path)?,
-        read: Vec::new().into_iter(),
-        last: (i64::MIN, i64::MIN),
-        over: false,
-    })
+    Store::open_to_read(&path)
 }
 
 /// The recorded outcomes of a destination; see [`results`].

@@ -7,6 +7,8 @@ const APPLICATION: i32 = 0x6861_756c;
 
 /// The first version whose rows have `resumed` and `segments`.
 pub(super) const WITH_COUNTS: usize = 3;
+/// The first version that records runs.
+pub(super) const WITH_RUNS: usize = 4;
 
 /// The tables of lists and rows; rows have `$more` columns in versions after the first.
 macro_rules! rows {
@@ -88,9 +90,53 @@ CREATE TABLE part (
     };
 }
 
+macro_rules! runs {
+    () => {
+        "
+CREATE TABLE run (
+    id INTEGER PRIMARY KEY,
+    -- Milliseconds since 1970; `ended` is null while it goes on, and if it was killed.
+    started INTEGER NOT NULL,
+    ended INTEGER,
+    -- Whether it came to its end without being stopped.
+    complete INTEGER NOT NULL,
+    -- That of haulage.
+    version TEXT NOT NULL,
+    -- The name of its list, and its command line without what is secret; empty if unknown.
+    title TEXT NOT NULL,
+    command TEXT NOT NULL
+);
+-- What happened in an interval of a run.
+CREATE TABLE sample (
+    run INTEGER NOT NULL,
+    -- Its end and its length, milliseconds; the end counts from the start of the run.
+    at INTEGER NOT NULL,
+    span INTEGER NOT NULL,
+    -- Received, ended and failed in the interval.
+    bytes INTEGER NOT NULL,
+    ended INTEGER NOT NULL,
+    failed INTEGER NOT NULL,
+    -- Requests at its end, and how many were allowed.
+    in_flight INTEGER NOT NULL,
+    allowed INTEGER NOT NULL,
+    PRIMARY KEY (run, at)
+) WITHOUT ROWID;
+-- The busiest hosts of a sample.
+CREATE TABLE sample_host (
+    run INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    host TEXT NOT NULL,
+    in_flight INTEGER NOT NULL,
+    allowed INTEGER NOT NULL,
+    PRIMARY KEY (run, at, host)
+) WITHOUT ROWID;
+"
+    };
+}
+
 /// The migration to each version, the first one first. The database's `user_version` says how many
 /// of them it has had.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     rows!(""),
     parts!(),
     "
@@ -98,11 +144,13 @@ const MIGRATIONS: [&str; 3] = [
 ALTER TABLE item ADD COLUMN resumed INTEGER;
 ALTER TABLE item ADD COLUMN segments INTEGER;
 ",
+    runs!(),
 ];
 /// The result of all migrations, for a new database.
 const NEWEST: &str = concat!(
     rows!("    resumed INTEGER,\n    segments INTEGER,\n"),
-    parts!()
+    parts!(),
+    runs!()
 );
 
 /// Why a database is not opened.
@@ -186,14 +234,18 @@ mod tests {
     fn database_made_now_has_what_a_migrated_one_has() {
         let mut now = Connection::open_in_memory().unwrap();
         migrate(&mut now).unwrap();
-        let mut old = Connection::open_in_memory().unwrap();
-        let transaction = old.transaction().unwrap();
-        transaction.execute_batch(MIGRATIONS[0]).unwrap();
-        mark(&transaction, 1).unwrap();
-        transaction.commit().unwrap();
-        migrate(&mut old).unwrap();
-        assert_eq!(columns(&now), columns(&old));
         assert_eq!(version(&now).unwrap(), MIGRATIONS.len());
-        assert_eq!(version(&old).unwrap(), MIGRATIONS.len());
+        for before in 1..=MIGRATIONS.len() {
+            let mut old = Connection::open_in_memory().unwrap();
+            let transaction = old.transaction().unwrap();
+            for change in &MIGRATIONS[..before] {
+                transaction.execute_batch(change).unwrap();
+            }
+            mark(&transaction, u32::try_from(before).unwrap()).unwrap();
+            transaction.commit().unwrap();
+            migrate(&mut old).unwrap();
+            assert_eq!(columns(&now), columns(&old), "from version {before}");
+            assert_eq!(version(&old).unwrap(), MIGRATIONS.len());
+        }
     }
 }

@@ -12,6 +12,7 @@ use super::parts::{self, Progress, Unfinished};
 use super::prior_record::PriorRecord;
 use super::record::Record;
 use super::request_key::RecordLocation;
+use super::runs::{self, RunRecord};
 use super::schema::{self, Unfit};
 use crate::error::Error;
 use crate::options::Existing;
@@ -182,6 +183,18 @@ impl Store {
                    WHERE row = ?1 AND ask = ?2 AND url = ?3)";
         let row = params![number(row), request_hash, url];
         self.connection.query_row(any, row, |found| found.get(0))
+    }
+
+    /// Records how runs went since the last time.
+    pub(super) fn record_runs<'a>(
+        &mut self,
+        runs: impl Iterator<Item = &'a mut RunRecord>,
+    ) -> rusqlite::Result<()> {
+        let transaction = self.connection.transaction()?;
+        for run in runs {
+            runs::record(&transaction, run)?;
+        }
+        transaction.commit()
     }
 
     /// Records a group and the progress of parts, all or nothing.

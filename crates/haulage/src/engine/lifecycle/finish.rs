@@ -277,6 +277,7 @@ impl Run {
     fn wrap_up(self: &Arc<Self>) {
         let run = Arc::clone(self);
         self.services.dispatcher.run_ends(self.id);
+        self.sample_end();
         let has_stopped = self.stopped_by_disk.load(Ordering::Acquire);
         let complete = !self.stopping.is_cancelled();
         let ending = Ending {

@@ -215,7 +215,7 @@ impl Ledger {
     pub(crate) fn forget(&self) -> Consequence {
         self.all_present.store(false, Ordering::Release);
         self.window.leave(1);
-        self.settle()
+        Consequence::of(self.window.forget())
     }
 
     /// Takes no more rows, since the run is being stopped.
@@ -257,6 +257,13 @@ impl Ledger {
     /// Notes that so many rows have come back from the disk.
     pub(crate) fn restored(&self, rows: usize) {
         self.window.come_back(rows);
+    }
+
+    /// Returns how many rows have ended with an outcome, and how many of those have failed.
+    pub(crate) fn ended(&self) -> (u64, u64) {
+        let failed = self.failures.load(Ordering::Relaxed);
+        // A failure is counted before its row is.
+        (self.window.settled().max(failed), failed)
     }
 
     /// Returns whether rows have been read that have no outcome.

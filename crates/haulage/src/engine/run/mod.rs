@@ -9,6 +9,7 @@ pub(crate) mod naming;
 pub(crate) mod parts;
 pub(crate) mod readers;
 pub(crate) mod runs;
+pub(crate) mod sampler;
 pub(crate) mod sources;
 pub(crate) mod spill;
 pub(crate) mod window;
@@ -28,6 +29,7 @@ use self::ledger::Ledger;
 use self::naming::Naming;
 use self::parts::Parts;
 use self::runs::Runs;
+use self::sampler::Sampler;
 use self::sources::Sources;
 use self::spill::Spill;
 use self::work::Work;
@@ -37,10 +39,10 @@ use crate::engine::shared::in_flight::InFlight;
 use crate::engine::shared::robots::Asker;
 use crate::fetch::connector::Connector;
 use crate::fetch::headers::Headers;
-use crate::options::RunOptions;
+use crate::options::{Purpose, RunOptions, StateDir};
 use crate::plan::robots;
 use crate::schedule::RunId;
-use crate::state::State;
+use crate::state::{RunRecord, State};
 use crate::throttle::RunThrottle;
 use crate::write::Rechecks;
 
@@ -63,6 +65,8 @@ pub(crate) struct Run {
     pub(crate) parts: Parts,
     pub(crate) naming: Naming,
     pub(crate) ledger: Ledger,
+    /// `None` if the run is not sampled.
+    pub(crate) sampler: Option<Sampler>,
     /// What earlier runs have recorded, and later ones need to know.
     pub(crate) state: Option<Arc<State>>,
     /// Who asks for a robots.txt; `None` if it obeys none.
@@ -106,6 +110,13 @@ pub(crate) fn start(
     let parts = Parts::new(&options, storage, pool, writer, rechecks, state.clone());
     let records = state.clone().map(|state| (state, place.first_row));
     let ledger = Ledger::new(records, options.max_errors, stopping.clone());
+    let is_recorded = state.is_some()
+        && options.state_dir == StateDir::Keep
+        && options.purpose == Purpose::Download;
+    let sampler = (is_recorded || options.samples).then(Sampler::new);
+    if let (Some(state), Some(sampler)) = (state.as_ref().filter(|_| is_recorded), &sampler) {
+        state.follow(place.first_row, RunRecord::new(&options, sampler.series()));
+    }
     let connector = services.routes.connector(&options.route);
     let robots_asker = options.robots.then(|| Asker {
         name: robots_name(&options),
@@ -123,6 +134,7 @@ pub(crate) fn start(
         parts,
         naming: Naming::new(&options),
         ledger,
+        sampler,
         state,
         robots_asker,
         spill: Spill::default(),

@@ -27,6 +27,8 @@ struct State {
     all: HashMap<u64, Weak<Run>>,
     /// Runs that read on when there is room for more rows.
     stalled: Vec<Arc<Run>>,
+    /// Runs that are sampled.
+    sampled: Vec<Weak<Run>>,
 }
 
 impl Runs {
@@ -37,13 +39,21 @@ impl Runs {
 
     /// Adds a run that begins.
     pub(crate) fn add(&self, run: &Arc<Run>) {
-        let run = (run.number, Arc::downgrade(run));
-        lock(&self.state).all.extend([run]);
+        let mut state = lock(&self.state);
+        if run.sampler.is_some() {
+            state.sampled.push(Arc::downgrade(run));
+        }
+        state.all.insert(run.number, Arc::downgrade(run));
     }
 
     /// Forgets a run that is over.
     pub(crate) fn remove(&self, number: u64) {
-        lock(&self.state).all.remove(&number);
+        let mut state = lock(&self.state);
+        state.all.remove(&number);
+        state
+            .sampled
+            .retain(|run| run.upgrade().is_some_and(|run| run.number != number));
+        drop(state);
         self.changed.notify_all();
     }
 
@@ -84,6 +94,32 @@ impl Runs {
         lock(&self.state).stalled.extend(waiting);
         for run in ready {
             run.read_on();
+        }
+        is_any
+    }
+
+    /// Samples the runs for which it is time. Returns whether there are some that go on.
+    pub(crate) fn sample(&self) -> bool {
+        let mut runs = Vec::new();
+        {
+            let mut state = lock(&self.state);
+            if state.sampled.is_empty() {
+                return false;
+            }
+            state.sampled.retain(|run| match run.upgrade() {
+                Some(run) => {
+                    runs.push(run);
+                    true
+                }
+                None => false,
+            });
+        }
+        let mut is_any = false;
+        for run in runs {
+            if !run.control.is_held_back() && run.ledger.has_open_rows() {
+                is_any = true;
+                run.sample_if_due();
+            }
         }
         is_any
     }

@@ -45,6 +45,8 @@ struct State {
     open: usize,
     /// Rows that were read and have no outcome.
     unsettled: usize,
+    /// Rows that have an outcome.
+    settled: u64,
     /// Unsettled rows that are spilled to the disk; they do not count as open.
     aside: usize,
     /// How many more rows than [`LOOK_AHEAD`] may be open.
@@ -134,7 +136,20 @@ impl Window {
     pub(crate) fn settle(&self) -> bool {
         let mut state = self.lock();
         state.unsettled -= 1;
+        state.settled += 1;
         state.ends()
+    }
+
+    /// Notes that a row gets no outcome. Returns whether that ends the run, which happens once.
+    pub(crate) fn forget(&self) -> bool {
+        let mut state = self.lock();
+        state.unsettled -= 1;
+        state.ends()
+    }
+
+    /// Returns how many rows have an outcome.
+    pub(crate) fn settled(&self) -> u64 {
+        self.lock().settled
     }
 
     /// Returns whether rows have been read that have no outcome.

@@ -27,7 +27,8 @@ use crate::meter::Meter;
 use crate::options::{EngineOptions, HttpVersion, RunOptions};
 use crate::priority::Priority;
 use crate::schedule::{
-    self, Caps, Grant, HostId, Lease, Next, Protocol, RunId, Schedule, ScheduleEvent, Taken, key,
+    self, Caps, Grant, HostId, HostLoad, Lease, Next, Protocol, RunId, Schedule, ScheduleEvent,
+    Taken, key,
 };
 use crate::sync::lock;
 
@@ -274,6 +275,11 @@ impl<W: Dispatched> Dispatcher<W> {
         let mut schedule = self.lock();
         schedule.on_input_ended(run);
         self.hand_out(schedule);
+    }
+
+    /// Returns how much may be in flight in all, and what is in flight to the busiest hosts.
+    pub(crate) fn busiest(&self, most: usize) -> (usize, Vec<HostLoad>) {
+        self.lock().busiest(most)
     }
 
     /// Queues delayed work when its time has come, and looks at hosts and runs a few times a second

@@ -21,6 +21,7 @@ impl State {
 
     /// Notes that a run is over, and how it ended.
     pub(crate) fn run_ended(&self, first_row: u64, ending: Ending) {
+        self.end_run(first_row, ending.complete);
         if ending.complete {
             lock(&self.lookup).completed(first_row);
         }

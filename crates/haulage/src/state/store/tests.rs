@@ -293,7 +293,7 @@ fn rows_of_an_older_schema_have_no_counts() {
         .unwrap()
         .execute_batch(
             "ALTER TABLE item DROP COLUMN resumed; ALTER TABLE item DROP COLUMN segments; \
-             PRAGMA user_version = 2",
+             DROP TABLE run; DROP TABLE sample; DROP TABLE sample_host; PRAGMA user_version = 2",
         )
         .unwrap();
     assert_eq!(read(), None);
