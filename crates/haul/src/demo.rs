@@ -62,6 +62,7 @@ fn settings(directory: &Path, server: &str) -> Result<Settings, Problem> {
             Attended::No => Display::Lines(detail),
         },
         results: ResultsPlan::default(),
+        page: None,
         reader: None,
         cookie_file: None,
         notes: Vec::new(),

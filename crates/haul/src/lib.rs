@@ -16,6 +16,8 @@ mod demo;
 pub mod embedded;
 mod exit;
 mod foreign_flags;
+#[cfg_attr(not(feature = "report"), path = "no_html_report.rs")]
+mod html_report;
 mod input;
 mod list_fetcher;
 mod logins;
@@ -61,6 +63,7 @@ pub fn run_command() -> ExitCode {
         Some(Command::Check(arguments)) => check_command::run(arguments),
         Some(Command::Config(_)) => config::print(&read.command, &read.typed, &read.configured),
         Some(Command::Demo(demo)) => demo::run(demo),
+        Some(Command::Report(arguments)) => html_report::print(arguments),
         Some(Command::Results(arguments)) => results_command::print(arguments),
         Some(Command::Completions { shell }) => manual::completions(*shell),
         Some(Command::Man) => manual::page(),
@@ -76,6 +79,10 @@ pub fn run_command() -> ExitCode {
 fn download(read: Read) -> Result<Exit, Problem> {
     let mut settings = Settings::new(&read.arguments.download, &read.configured.hosts)?;
     settings.notes.splice(0..0, read.configured.warnings);
+    if settings.shows_command() {
+        let command = config::shown_command(&read.command, &read.typed.words);
+        settings.name_command(command);
+    }
     run::run(settings)
 }
 

@@ -5,12 +5,13 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use haulage::{Destination, Error, Event, Events};
+use haulage::{Destination, Error, Event, Events, RunOptions};
 use tokio::runtime;
 use tokio::time::{self, Instant, Interval, MissedTickBehavior};
 
 use crate::cookies::CookieFile;
 use crate::exit::{Exit, Problem};
+use crate::html_report::PageFile;
 use crate::input::Told;
 use crate::list_fetcher::ListFetcher;
 use crate::output::Reader;
@@ -22,10 +23,7 @@ use crate::start::{self, Unstarted};
 /// Runs to the end, and says how that was. What goes wrong is shown on the way.
 pub(crate) fn run(settings: Settings) -> Result<Exit, Problem> {
     let total = Total::of(settings.inputs.taken());
-    let folder = match &settings.options.destination {
-        Destination::Directory(folder) => folder.as_path(),
-        _ => Path::new(""),
-    };
+    let folder = folder_of(&settings.options);
     let mut display = settings.display.reporter(&total, folder);
     for warning in &settings.warnings {
         display.notice(&Notice::Warning(warning));
@@ -54,6 +52,14 @@ pub(crate) fn run(settings: Settings) -> Result<Exit, Problem> {
     Ok(exit)
 }
 
+/// Returns the folder that a run writes to; empty if there is none.
+fn folder_of(options: &RunOptions) -> &Path {
+    match &options.destination {
+        Destination::Directory(folder) => folder,
+        _ => Path::new(""),
+    }
+}
+
 /// A run under way.
 struct Run {
     handle: haulage::Run,
@@ -64,6 +70,8 @@ struct Run {
     told: Told,
     /// `None` when they have been closed.
     results: Option<Results>,
+    /// The page about it; `None` if none is wanted.
+    page: Option<PageFile>,
     cookie_file: Option<CookieFile>,
     /// Who reads the file that goes to standard output.
     reader: Option<Reader>,
@@ -104,6 +112,12 @@ impl Run {
         display: &mut dyn Reporter,
     ) -> Result<(Self, Interrupts), Unstarted> {
         let results = Results::open(&settings.results)?;
+        let folder = folder_of(&settings.options);
+        let page = settings.page.as_ref().map(|page| {
+            let folder = folder.display().to_string();
+            PageFile::open(page, &settings.options.title, &folder)
+        });
+        let page = page.transpose()?;
         let mut interrupts =
             Interrupts::listen(display.is_drawn()).map_err(|cause| no_system(&cause))?;
         let (options, when_busy) = (settings.options, settings.when_busy);
@@ -120,6 +134,7 @@ impl Run {
             events,
             told,
             results: Some(results),
+            page,
             cookie_file: settings.cookie_file,
             reader: settings.reader,
             summary: Summary::default(),
@@ -155,6 +170,7 @@ impl Run {
         self.save_cookies(display);
         self.sum_up();
         self.finish_results(&mut interrupts, display).await;
+        self.write_page(display);
         if self.state == State::BrokenPipe {
             display.leave();
             return self.exit;
@@ -167,6 +183,16 @@ impl Run {
     fn save_cookies(&mut self, display: &mut dyn Reporter) {
         let saved = self.cookie_file.as_ref().map(CookieFile::save);
         if let Some(Err(problem)) = saved {
+            self.exit = self.exit.or_worse(problem.exit);
+            display.notice(&Notice::Problem(&problem));
+        }
+    }
+
+    /// Writes the page about the run, whatever has ended it.
+    fn write_page(&mut self, display: &mut dyn Reporter) {
+        let Some(page) = self.page.take() else { return };
+        let is_complete = self.state == State::Going && !self.summary.interrupted;
+        if let Err(problem) = page.write(&self.handle, is_complete) {
             self.exit = self.exit.or_worse(problem.exit);
             display.notice(&Notice::Problem(&problem));
         }
@@ -205,6 +231,9 @@ impl Run {
                 display.event(&event);
             }
             self.keep(display, |results| results.event(&event));
+            if let Some(page) = &mut self.page {
+                page.event(&event);
+            }
         }
         display.flush();
         self.keep(display, Results::flush);

@@ -15,6 +15,7 @@ use crate::args::{self, Arguments, Download, Exists, InputFormat, Progress};
 use crate::config::{self, HostSection};
 use crate::cookies::{self, CookieFile};
 use crate::exit::Problem;
+use crate::html_report::PagePlan;
 use crate::input::{Count, Excerpt, GivenAs, Inputs};
 use crate::logins;
 use crate::on_complete;
@@ -33,6 +34,8 @@ pub(crate) struct Settings {
     pub(crate) inputs: Inputs,
     pub(crate) display: Display,
     pub(crate) results: ResultsPlan,
+    /// The page that is written about it; `None` if none is wanted.
+    pub(crate) page: Option<PagePlan>,
     /// Who reads the file that goes to standard output.
     pub(crate) reader: Option<Reader>,
     /// Where its cookies are written.
@@ -115,6 +118,8 @@ impl Settings {
         options.on_complete = on_complete::of(download, &destination, inputs.told_by())?;
         options.destination = destination;
         let results = results(download, &inputs)?;
+        let page = page(download, &inputs)?;
+        options.samples = page.is_some();
         let to_output = |(target, _): &(ResultsTarget, Form)| *target == ResultsTarget::Output;
         let uses_stdout = reader.is_some() || results.targets.iter().any(to_output);
         let cookie_file = CookieFile::of(&options, download)?;
@@ -125,12 +130,57 @@ impl Settings {
             inputs,
             display: display(download, Attended::now(uses_stdout)),
             results,
+            page,
             reader,
             warnings,
             notes,
             when_busy: when_busy(download),
         })
     }
+
+    /// Returns whether the command line is recorded, or shown in a report.
+    pub(crate) fn shows_command(&self) -> bool {
+        self.page.is_some() || self.options.state_dir == StateDir::Keep
+    }
+
+    /// Notes the command line, without what is secret: it is recorded, and shown in reports.
+    pub(crate) fn name_command(&mut self, command: String) {
+        if let Some(page) = &mut self.page {
+            page.command.clone_from(&command);
+        }
+        self.options.command = command;
+    }
+}
+
+/// Decides which page is written about the run; `None` if none is wanted.
+///
+/// # Errors
+/// When its file is one of the lists, or has the results: it would be emptied.
+fn page(download: &Download, inputs: &Inputs) -> Result<Option<PagePlan>, Problem> {
+    let Some(path) = &download.report else {
+        return Ok(None);
+    };
+    if path.as_os_str() == "-" {
+        return Err(
+            Problem::usage("--report needs the name of a file").hint("--report report.html")
+        );
+    }
+    let file = real(path);
+    let mut others: Vec<_> = download.inputs.iter().map(|list| real(list)).collect();
+    add_files(&inputs.counts(), &mut others);
+    others.extend(download.results.iter().filter_map(|target| match target {
+        ResultsTarget::File(path, _) => Some(real(path)),
+        ResultsTarget::Output => None,
+    }));
+    if others.contains(&file) {
+        let shown = path.display();
+        let what = format!("{shown} is a list or has the results, and cannot be the report too");
+        return Err(Problem::usage(what).hint("--report with another name"));
+    }
+    Ok(Some(PagePlan {
+        path: path.clone(),
+        command: String::new(),
+    }))
 }
 
 /// Decides what results there are.
@@ -343,7 +393,7 @@ pub(crate) fn title(lists: &[PathBuf]) -> String {
     let first = if is_stdin(first) {
         "a list from its standard input".to_owned()
     } else {
-        first.display().to_string()
+        config::without_login(&first.display().to_string())
     };
     match lists.len() {
         1 => first,

@@ -97,6 +97,12 @@ pub(crate) enum Command {
     /// results DIR --status failed --format text > failed.txt, and then haul -d DIR -i failed.txt
     /// --retry-failed all
     Results(ResultsArgs),
+    /// Write a page about the recorded runs: totals, charts, errors
+    ///
+    /// The page is one HTML file that loads nothing. It sums up the recorded result of each item,
+    /// and draws how the last run went over time, also if it was killed. --report writes such a
+    /// page at the end of a run.
+    Report(ReportArgs),
     /// Read the files of a list, and compare them with what is known of them
     ///
     /// The size and the checksums come from what is recorded in DIR, or from the rows of LIST. With
@@ -162,6 +168,16 @@ pub(crate) struct ResultsArgs {
     /// Output format [default: table on a terminal, jsonl elsewhere]
     #[arg(long, value_name = "FORMAT", value_enum)]
     pub(crate) format: Option<RowFormat>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// Folder that a list was downloaded to
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) directory: PathBuf,
+    /// Write the page to this file; - is standard output [default: -]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -797,6 +813,20 @@ pub(crate) struct Download {
         help_heading = "Reports"
     )]
     pub(crate) results: Vec<ResultsTarget>,
+
+    /// Write a page about the run to this file, in HTML: totals, charts, errors
+    ///
+    /// The page is written when the run is over, also if it was interrupted. It is one file that
+    /// loads nothing, and shows the command line without passwords. haul report makes such a page
+    /// later, of what a run of a list has recorded.
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        conflicts_with = "dry_run",
+        help_heading = "Reports"
+    )]
+    pub(crate) report: Option<PathBuf>,
 
     /// How to show progress, on standard error
     #[arg(

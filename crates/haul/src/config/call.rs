@@ -21,7 +21,7 @@ use crate::exit::Problem;
 use crate::password::Prompt;
 
 /// Options that make sense on a command line only.
-const OF_A_COMMAND_LINE: [&str; 18] = [
+const OF_A_COMMAND_LINE: [&str; 19] = [
     "config",
     "dir",
     "globoff",
@@ -35,6 +35,7 @@ const OF_A_COMMAND_LINE: [&str; 18] = [
     "output",
     "progress",
     "quiet",
+    "report",
     "results",
     "sample",
     "shard",

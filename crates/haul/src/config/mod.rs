@@ -15,6 +15,7 @@ mod of_host;
 mod secrets;
 mod setting;
 mod show;
+mod shown_command;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -32,6 +33,7 @@ pub use self::keys::Takes;
 use self::keys::{Key, Keys};
 use self::setting::Setting;
 pub(crate) use self::show::print;
+pub(crate) use self::shown_command::{shown_command, without_login};
 use crate::exit::Problem;
 
 /// A command line that clap has accepted.

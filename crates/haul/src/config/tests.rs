@@ -231,6 +231,12 @@ fn what_cannot_be_used_with_a_stronger_value_is_left_out() {
             "results",
             "# results is not set",
         ),
+        (
+            &["--dry-run"],
+            "report = 'a.html'",
+            "report",
+            "# report is not set",
+        ),
     ] {
         let words = [&["config"][..], words].concat();
         let read = read(&words, text, &[]).ok().unwrap();

@@ -167,6 +167,7 @@ fn options_are_those_of_a_download_without_those_of_a_terminal() {
         "on-complete-fails",
         "on-complete-jobs",
         "output",
+        "report",
         "results",
         "sample",
         "shard",

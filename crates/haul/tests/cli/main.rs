@@ -14,6 +14,7 @@ mod demo;
 mod downloads;
 mod fetched_lists;
 mod formats;
+mod html_reports;
 mod interruptions;
 mod lists;
 mod on_complete;

@@ -219,6 +219,7 @@ fn the_help_has_the_options_that_there_are_and_no_others() {
         "--public-only",
         "--quiet",
         "--referer",
+        "--report",
         "--resolve",
         "--results",
         "--retries",
