@@ -82,7 +82,7 @@ pub use cookies::CookieJar;
 pub use credentials::Credentials;
 pub use credentials::bearer::BearerFile;
 pub use credentials::netrc::Netrc;
-pub use engine::{Engine, Events, Outcomes, RunHandle as Run};
+pub use engine::{Engine, EngineSnapshot, Events, HostSnapshot, Outcomes, RunHandle as Run};
 pub use error::{Error, ErrorKind};
 pub use event::{Event, LimitChange, Transfer, WaitCause, WaitReason, Warning};
 pub use options::{

@@ -57,6 +57,7 @@ mod outcomes;
 mod run;
 mod segments;
 mod shared;
+mod snapshot;
 
 use std::fmt;
 use std::num::NonZeroU64;
@@ -81,6 +82,7 @@ use crate::write::{Preview, StatePlace, Storage, Stream, state_in};
 pub use self::events::Events;
 pub use self::handle::RunHandle;
 pub use self::outcomes::Outcomes;
+pub use self::snapshot::{EngineSnapshot, HostSnapshot};
 
 /// How long an engine that is dropped waits for its runs to end. A disk that hangs may hold them up
 /// for ever.

@@ -1,5 +1,6 @@
 //! A connection to a server, over HTTP/1.1 or HTTP/2.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::http1::Http1;
@@ -18,6 +19,15 @@ impl Connection {
         match self {
             Self::Http1(http1) => http1.is_open(),
             Self::Http2(shared) => shared.is_open(),
+        }
+    }
+
+    /// Returns the address at the other end, that of a proxy if there is one; `None` where the
+    /// system does not tell.
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Http1(http1) => http1.peer(),
+            Self::Http2(shared) => shared.peer(),
         }
     }
 

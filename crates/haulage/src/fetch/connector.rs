@@ -21,6 +21,7 @@ use super::addresses::Addresses;
 use super::connection::Connection;
 use super::dns::Resolver;
 use super::http1::{Http1, Stream};
+use super::open_count::OpenCount;
 use super::origin::{Name, Origin};
 use super::proxy::{Forward, Gateway};
 use super::tcp::Socket;
@@ -50,6 +51,8 @@ pub(crate) struct Uses {
     pub(crate) receive_buffer: Option<usize>,
     /// How far all servers may send ahead over HTTP/2.
     pub(crate) budget: Arc<Budget>,
+    /// Counts the connections of all routes.
+    pub(crate) open: OpenCount,
 }
 
 /// Makes connections on one route: with the same addresses, certificates and versions of HTTP.
@@ -75,6 +78,8 @@ pub(crate) struct Connector {
     numbers: AtomicU64,
     /// How far all servers may send ahead over HTTP/2.
     budget: Arc<Budget>,
+    /// Counts the connections of all routes.
+    open: OpenCount,
 }
 
 impl Connector {
@@ -95,6 +100,7 @@ impl Connector {
             receive_buffer: uses.receive_buffer,
             numbers: AtomicU64::new(0),
             budget: Arc::clone(&uses.budget),
+            open: uses.open.clone(),
         }
     }
 
@@ -299,7 +305,8 @@ impl Connector {
         round_trip: Duration,
         forward: Option<Box<Forward>>,
     ) -> Connection {
-        let http1 = Http1::new(stream, self.read_buffer, round_trip);
+        let opened = self.open.opened();
+        let http1 = Http1::new(stream, self.read_buffer, round_trip, opened);
         Connection::Http1(http1.forwarded(forward))
     }
 
@@ -313,6 +320,8 @@ impl Connector {
         let path = http2::Path {
             round_trip,
             socket: Socket::of(stream.tcp()),
+            peer: stream.tcp().peer_addr().ok(),
+            opened: self.open.opened(),
         };
         let shared = http2::open(stream, number, worker, path, Arc::clone(&self.budget)).await?;
         Ok(Connection::Http2(shared))

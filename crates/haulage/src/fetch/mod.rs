@@ -15,6 +15,7 @@ pub(crate) mod http1;
 mod http2;
 pub(crate) mod idle;
 mod interface;
+pub(crate) mod open_count;
 pub(crate) mod origin;
 pub(crate) mod proxy;
 pub(crate) mod redirect;

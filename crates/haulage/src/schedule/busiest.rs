@@ -5,11 +5,13 @@ use std::sync::Arc;
 use super::Schedule;
 
 /// What is in flight to a host, and how much may be.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HostLoad {
     pub(crate) key: Arc<str>,
     pub(crate) in_flight: usize,
     pub(crate) limit: usize,
+    /// Work that waits for a slot.
+    pub(crate) queued: usize,
 }
 
 impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
@@ -24,6 +26,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             key: Arc::clone(&host.key),
             in_flight: host.busy,
             limit: host.limit(),
+            queued: host.queue.len(),
         });
         (self.jobs(), loads.collect())
     }

@@ -46,6 +46,12 @@ impl<W> Later<W> {
         }));
     }
 
+    /// Returns how much work waits for its time.
+    pub(super) fn works(&self) -> usize {
+        let is_work = |entry: &&Reverse<Entry<W>>| matches!(entry.0.due, Due::Work(..));
+        self.waiting.iter().filter(is_work).count()
+    }
+
     pub(super) fn next(&self) -> Option<Instant> {
         self.waiting.peek().map(|Reverse(entry)| entry.at)
     }

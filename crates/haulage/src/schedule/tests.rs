@@ -516,3 +516,24 @@ proptest! {
         prop_assert!(schedule.by_key.len() == schedule.hosts.len() && !schedule.runs.are_due(true));
     }
 }
+
+#[test]
+fn load_has_the_busiest_hosts_and_all_that_waits() {
+    let now = Instant::now();
+    let mut schedule: Plain = begun(caps(4, 3), Arc::default(), now);
+    for work in 0..5 {
+        push(&mut schedule, "a", Protocol::Exclusive, work);
+    }
+    push(&mut schedule, "b", Protocol::Exclusive, 9);
+    push_later(&mut schedule, "c", now + Duration::from_secs(9), 10);
+    grants(&mut schedule);
+    let load = schedule.load(2);
+    assert_eq!((load.in_flight, load.queued, load.hosts), (4, 3, 3));
+    let hosts: Vec<_> = load
+        .busiest
+        .iter()
+        .map(|host| (&*host.key, host.in_flight, host.queued))
+        .collect();
+    assert_eq!(hosts, [("a", 3, 2), ("b", 1, 0)]);
+    assert_eq!(schedule.load(0).busiest, []);
+}

@@ -51,6 +51,7 @@ mod secrets;
 mod server_names;
 mod sharing;
 mod slowness;
+mod snapshots;
 mod spill;
 mod splitting;
 mod stopping;

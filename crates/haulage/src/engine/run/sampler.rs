@@ -102,6 +102,7 @@ mod tests {
             key: key.into(),
             in_flight,
             limit: 4,
+            queued: 0,
         };
         let loads = [
             load("http://a", 3),

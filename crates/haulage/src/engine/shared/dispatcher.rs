@@ -27,8 +27,8 @@ use crate::meter::Meter;
 use crate::options::{EngineOptions, HttpVersion, RunOptions};
 use crate::priority::Priority;
 use crate::schedule::{
-    self, Caps, Grant, HostId, HostLoad, Lease, Next, Protocol, RunId, Schedule, ScheduleEvent,
-    Taken, key,
+    self, Caps, Grant, HostId, HostLoad, Lease, Load, Next, Protocol, RunId, Schedule,
+    ScheduleEvent, Taken, key,
 };
 use crate::sync::lock;
 
@@ -263,6 +263,11 @@ impl<W: Dispatched> Dispatcher<W> {
     /// Returns whether hosts may have to be left alone between two requests.
     pub(crate) fn has_delays(&self) -> bool {
         self.has_delay || self.robots.is_used()
+    }
+
+    /// Returns how much is in flight and waits now, and of each of the `most` busiest hosts.
+    pub(crate) fn load(&self, most: usize) -> Load {
+        self.lock().load(most)
     }
 
     /// Returns whether more of a run may be in flight than there is work for.

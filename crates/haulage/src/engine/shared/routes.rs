@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::fetch::connector::{Connector, Uses, receive_buffer};
 use crate::fetch::dns::Resolver;
+use crate::fetch::open_count::OpenCount;
 use crate::options::{EngineOptions, Route};
 use crate::pool::BlockingPool;
 use crate::sync::lock;
@@ -40,9 +41,15 @@ impl Routes {
                 read_buffer: read_buffer(options.jobs),
                 receive_buffer: receive_buffer(options),
                 budget: Arc::default(),
+                open: OpenCount::default(),
             },
             known: Mutex::default(),
         }
+    }
+
+    /// Returns how many connections are open, on all routes.
+    pub(crate) fn open_connections(&self) -> usize {
+        self.uses.open.get()
     }
 
     /// Returns what makes the connections of a route. The first route has the number 0.

@@ -11,7 +11,7 @@ mod read_size;
 mod stream;
 
 use std::io;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd as _;
 use std::pin::Pin;
 use std::task::{Context, Waker};
@@ -26,6 +26,7 @@ use self::read_size::ReadSize;
 pub(super) use self::stream::Stream;
 use super::flood::{BEFORE_AN_ANSWER, FLOOD};
 use super::headers::RequestHeaders;
+use super::open_count::Opened;
 use super::proxy::Forward;
 use super::tcp::{FirstLoss, ReceiveWindow, Socket};
 use crate::http_url::HttpUrl;
@@ -51,6 +52,7 @@ pub(crate) struct Http1 {
     /// The proxy at the other end, which requests are sent to; `None` for a server, or a tunnel to
     /// one.
     forward: Option<Box<Forward>>,
+    opened: Opened,
 }
 
 /// What remains of a response's body.
@@ -77,8 +79,8 @@ pub(crate) enum Failure {
 
 impl Http1 {
     /// Creates a connection on `stream`. `most` is the most bytes that one read of a body brings;
-    /// `round_trip` is what opening `stream` took.
-    pub(super) fn new(stream: Stream, most: usize, round_trip: Duration) -> Self {
+    /// `round_trip` is what opening `stream` took; `opened` counts it.
+    pub(super) fn new(stream: Stream, most: usize, round_trip: Duration, opened: Opened) -> Self {
         Self {
             stream,
             buffer: BytesMut::new(),
@@ -89,6 +91,7 @@ impl Http1 {
             has_answered: false,
             round_trip,
             forward: None,
+            opened,
         }
     }
 
@@ -106,6 +109,11 @@ impl Http1 {
     /// Returns whether [`into_raw`](Self::into_raw) succeeds.
     pub(crate) fn can_become_raw(&self) -> bool {
         self.stream.can_become_raw()
+    }
+
+    /// Returns the address at the other end: that of a proxy, if there is one.
+    pub(super) fn peer(&self) -> Option<SocketAddr> {
+        self.stream.tcp().peer_addr().ok()
     }
 
     /// Returns what a round trip took when the connection was opened.
@@ -364,7 +372,8 @@ impl Http1 {
     /// Takes the connection from under a body: what has been read of it, and perhaps of what comes
     /// after it, and where the rest comes from.
     pub(crate) fn into_raw(self) -> io::Result<(Bytes, RawConnection)> {
-        Ok((self.buffer.freeze(), self.stream.into_raw()?))
+        let raw = self.stream.into_raw()?.counted(self.opened);
+        Ok((self.buffer.freeze(), raw))
     }
 }
 

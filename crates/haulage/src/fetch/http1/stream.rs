@@ -50,6 +50,7 @@ impl Stream {
                 Ok(RawConnection {
                     socket: socket.into_std()?,
                     session: Some(Box::new(session)),
+                    opened: None,
                 })
             }
             Self::Nested(_) => Err(io::ErrorKind::Unsupported.into()),

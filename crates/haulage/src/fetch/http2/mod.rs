@@ -7,6 +7,7 @@ mod losses;
 mod window;
 
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
@@ -27,6 +28,7 @@ use super::classify::{self, SendError, Unprocessed, closed_before_request};
 use super::flood::{Bounded, MAX_HEAD_BYTES, MAX_HEAD_LINES};
 use super::headers::RequestHeaders;
 use super::idle::IdleTimer;
+use super::open_count::Opened;
 use super::tcp::Socket;
 use crate::error::{Error, ErrorKind};
 use crate::http_url::HttpUrl;
@@ -50,8 +52,9 @@ pub(crate) struct Http2Handle {
     round_trip: Duration,
     /// Whether packets were lost at several times in the last round trips.
     is_lossy: Arc<AtomicBool>,
-    /// Each handle has a clone; its reference count is the number of handles.
-    handles: Arc<()>,
+    /// The address at the other end; `None` where the system does not tell. Each handle has a
+    /// clone: its reference count is the number of handles.
+    peer: Arc<Option<SocketAddr>>,
     /// Cancelled when the connection takes no further request.
     over: CancellationToken,
 }
@@ -62,6 +65,10 @@ pub(super) struct Path {
     pub(super) round_trip: Duration,
     /// The socket that the kernel is asked about; `None` where that is not possible.
     pub(super) socket: Option<Socket>,
+    /// The address at the other end; `None` where the system does not tell.
+    pub(super) peer: Option<SocketAddr>,
+    /// Counts the connection as open.
+    pub(super) opened: Opened,
 }
 
 /// Begins to speak HTTP/2 on `stream`; the connection ends with its last handle. The server may
@@ -74,7 +81,12 @@ pub(super) async fn open(
     budget: Arc<Budget>,
 ) -> Result<Http2Handle, Error> {
     let over = CancellationToken::new();
-    let Path { round_trip, socket } = path;
+    let Path {
+        round_trip,
+        socket,
+        peer,
+        opened,
+    } = path;
     let mut window = window::FIRST;
     let share = BudgetShare::new(budget, window.connection);
     window.connection = share.bytes();
@@ -101,6 +113,7 @@ pub(super) async fn open(
     );
     tokio::spawn(async move {
         driver.await;
+        drop(opened);
         drop(ends);
     });
     Ok(Http2Handle {
@@ -110,7 +123,7 @@ pub(super) async fn open(
         received,
         round_trip,
         is_lossy,
-        handles: Arc::default(),
+        peer: Arc::new(peer),
         over,
     })
 }
@@ -127,6 +140,11 @@ impl Http2Handle {
         self.round_trip
     }
 
+    /// Returns the address at the other end: that of a proxy, if there is one.
+    pub(super) fn peer(&self) -> Option<SocketAddr> {
+        *self.peer
+    }
+
     /// Returns whether packets have been lost at several times of late.
     pub(crate) fn is_lossy(&self) -> bool {
         self.is_lossy.load(Ordering::Relaxed)
@@ -134,7 +152,7 @@ impl Http2Handle {
 
     /// Returns how many handles of the connection there are.
     pub(crate) fn handles(&self) -> usize {
-        Arc::strong_count(&self.handles)
+        Arc::strong_count(&self.peer)
     }
 
     /// Returns how many requests the server allows at once.
@@ -359,6 +377,8 @@ mod tests {
         let path = Path {
             round_trip: Duration::from_millis(1),
             socket: None,
+            peer: None,
+            opened: crate::fetch::open_count::OpenCount::default().opened(),
         };
         let shared = open(near, 1, 0, path, Arc::default()).await.unwrap();
         let mut sender = shared.sender.clone().ready().await.unwrap();

@@ -56,7 +56,11 @@ pub(super) fn run(
     params: &CopyParams<'_>,
     mut moved: impl FnMut(u64) -> io::Result<()>,
 ) -> Result<(), CopyError> {
-    let RawConnection { socket, session } = connection;
+    let RawConnection {
+        socket,
+        session,
+        opened: _opened,
+    } = connection;
     socket
         .set_read_timeout(Some(params.limit.timeout))
         .map_err(CopyError::Socket)?;

@@ -1,0 +1,125 @@
+//! What an engine has in flight now, for those who watch it.
+
+use std::sync::Arc;
+
+use super::Engine;
+use crate::schedule::{HostLoad, Load, key};
+
+/// What an engine has in flight, and what waits, at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EngineSnapshot {
+    /// Requests in flight, of all runs.
+    pub in_flight: usize,
+    /// How many requests may be in flight now, in all.
+    pub limit: usize,
+    /// Requests that wait for a slot, for their host, or for the time of their retry. Rows that
+    /// wait on the disk are not among them.
+    pub queued: usize,
+    /// Open connections, idle ones included. Those that are being made do not count.
+    pub open_connections: usize,
+    /// Bytes of bodies received from all hosts so far.
+    pub received_bytes: u64,
+    /// Hosts that have work or connections.
+    pub hosts: usize,
+    /// The hosts with most requests in flight, in that order; none without any.
+    pub busiest: Vec<HostSnapshot>,
+}
+
+/// What one host has in flight, and what waits for it, at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HostSnapshot {
+    /// Scheme, name and port.
+    pub host: Arc<str>,
+    /// Requests in flight.
+    pub in_flight: usize,
+    /// How many requests may be in flight to it now.
+    pub limit: usize,
+    /// Requests that wait for a slot of it, or until it may be asked again.
+    pub queued: usize,
+}
+
+impl Engine {
+    /// Returns what is in flight now, and of each of the `most` busiest hosts. It takes a moment
+    /// for each host that has work: call it a few times a second at most.
+    #[must_use]
+    pub fn snapshot(&self, most: usize) -> EngineSnapshot {
+        let services = &self.0.services;
+        let load = services.dispatcher.load(most);
+        let open_connections = services.routes.open_connections();
+        let received_bytes = services.rates.meter().bytes();
+        let Load {
+            in_flight,
+            limit,
+            queued,
+            hosts,
+            busiest,
+        } = load;
+        EngineSnapshot {
+            in_flight,
+            limit,
+            queued,
+            open_connections,
+            received_bytes,
+            hosts,
+            busiest: by_origin(busiest),
+        }
+    }
+}
+
+/// Returns hosts by their origins: one that is reached by several routes is several hosts in the
+/// schedule.
+fn by_origin(hosts: Vec<HostLoad>) -> Vec<HostSnapshot> {
+    let mut all: Vec<HostSnapshot> = Vec::with_capacity(hosts.len());
+    for load in hosts {
+        let (route, origin) = key::split(&load.key);
+        if let Some(known) = all.iter_mut().find(|known| *known.host == *origin) {
+            known.in_flight += load.in_flight;
+            known.limit = known.limit.max(load.limit);
+            known.queued += load.queued;
+            continue;
+        }
+        all.push(HostSnapshot {
+            host: match route {
+                0 => Arc::clone(&load.key),
+                _ => origin.into(),
+            },
+            in_flight: load.in_flight,
+            limit: load.limit,
+            queued: load.queued,
+        });
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_on_several_routes_is_one() {
+        let load = |key: &str, in_flight, limit| HostLoad {
+            key: key.into(),
+            in_flight,
+            limit,
+            queued: 1,
+        };
+        let hosts = by_origin(vec![
+            load("2 http://a.example", 3, 4),
+            load("http://b.example", 2, 16),
+            load("http://a.example", 1, 8),
+        ]);
+        let shown: Vec<_> = hosts
+            .iter()
+            .map(|host| (&*host.host, host.in_flight, host.limit, host.queued))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                ("http://a.example", 4, 8, 2),
+                ("http://b.example", 2, 16, 1)
+            ]
+        );
+    }
+}
