@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::attempt::Attempt;
 use crate::error::{Error, ErrorKind};
 use crate::outcome::Outcome;
 
-/// Something that happened. For one item they come in order: `Started`, any number of `Redirected`
-/// and `Retrying`, `Ended`; an item that needs no request only ends.
+/// Something that happened. For one item they come in order: `Started`, any number of `Attempted`,
+/// `Redirected` and `Retrying`, `Ended`; an item that needs no request only ends.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event {
@@ -34,6 +35,9 @@ pub enum Event {
         /// How long it waits.
         wait: Duration,
     },
+    /// A request for an item has ended, well or not. Only with
+    /// [`RunOptions::attempt_details`](crate::RunOptions::attempt_details).
+    Attempted(Box<Attempt>),
     /// From now on another number of requests may be in flight to a host, or in all.
     LimitChanged {
         /// Scheme, name and port; `None` stands for all together.

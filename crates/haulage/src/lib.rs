@@ -19,6 +19,13 @@
 //! (see [`source`]), and yield one [`Outcome`] for each. Neither needs a runtime of the caller's,
 //! prints anything, or touches signals.
 //!
+//! # What it says of itself
+//!
+//! The engine says what it does through the facade `tracing`, at the levels `DEBUG` and `TRACE`,
+//! under the targets `haulage::run`, `haulage::connection`, `haulage::attempt`,
+//! `haulage::schedule`, `haulage::commit` and `haulage::state`. A program that installs no
+//! subscriber pays next to nothing for it. Passwords and header fields are never among it.
+//!
 //! # The map
 //!
 //! An item goes `source → request → schedule → lane → fetch → plan → write → outcome`:
@@ -33,9 +40,10 @@
 //! | `state` | what a later run needs to know; see [`results`] |
 //! | `engine` | wires them; the lanes' loop |
 //!
-//! The nouns (`request`, `checksum`, `outcome`, `event`, `error`, `options`) are the ground floor,
-//! with `rate`, `meter` and `throttle`, by which whoever receives counts and waits.
+//! The nouns (`request`, `checksum`, `outcome`, `event`, `attempt`, `error`, `options`) are the
+//! ground floor, with `rate`, `meter` and `throttle`, by which whoever receives counts and waits.
 
+mod attempt;
 #[cfg(feature = "bench")]
 #[doc(hidden)]
 pub mod bench;
@@ -73,8 +81,10 @@ mod state;
 mod sync;
 mod sys;
 mod throttle;
+mod trace;
 mod write;
 
+pub use attempt::{Attempt, HttpProtocol, Timings};
 pub use check::{Expected, Finding, check_file};
 pub use checksum::{Algorithm, Checksum};
 pub use completed_file::{CompletedFile, OnComplete};

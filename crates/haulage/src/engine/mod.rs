@@ -77,6 +77,7 @@ use crate::options::{Destination, EngineOptions, Environment, Purpose, RunOption
 use crate::request::Row;
 use crate::state::State;
 use crate::sync::lock;
+use crate::trace::RUN;
 use crate::write::{Preview, StatePlace, Storage, Stream, state_in};
 
 pub use self::events::Events;
@@ -258,6 +259,7 @@ impl Engine {
             place,
         );
         runs.add(&run);
+        tracing::debug!(target: RUN, run = run.number, title = %run.options.title, "run begins");
         RunHandle::new(run, self.clone())
     }
 

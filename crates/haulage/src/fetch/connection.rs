@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::http1::Http1;
 pub(crate) use super::http2::Http2Handle;
+use crate::attempt::HttpProtocol;
 
 /// A connection, or a handle of a shared one.
 pub(crate) enum Connection {
@@ -19,6 +20,14 @@ impl Connection {
         match self {
             Self::Http1(http1) => http1.is_open(),
             Self::Http2(shared) => shared.is_open(),
+        }
+    }
+
+    /// Returns what it speaks.
+    pub(crate) fn protocol(&self) -> HttpProtocol {
+        match self {
+            Self::Http1(_) => HttpProtocol::Http1,
+            Self::Http2(_) => HttpProtocol::Http2,
         }
     }
 

@@ -3,6 +3,7 @@
 mod doubt;
 mod progress;
 mod through;
+mod traced;
 
 use std::io;
 use std::net::IpAddr;
@@ -16,7 +17,8 @@ use tokio::net::TcpStream;
 use tokio::sync::{OnceCell, oneshot};
 use tokio_rustls::TlsConnector;
 
-use self::progress::{ConnectStep, Progress};
+use self::progress::ConnectStep;
+use self::traced::trace_connected;
 use super::addresses::Addresses;
 use super::connection::Connection;
 use super::dns::Resolver;
@@ -27,6 +29,7 @@ use super::proxy::{Forward, Gateway};
 use super::tcp::Socket;
 use super::{happy_eyeballs, http2, tls};
 
+pub(crate) use self::progress::{ConnectProgress, ConnectTimings};
 pub(crate) use super::http2::Budget;
 use crate::error::{Error, ErrorKind};
 use crate::options::proxies::Proxy;
@@ -145,7 +148,8 @@ impl Connector {
         }
     }
 
-    /// Connects to an origin within this time, on the worker thread that calls.
+    /// Connects to an origin within this time, on the worker thread that calls. `progress` records
+    /// what the steps take.
     ///
     /// # Errors
     /// Of kind `dns`, `connect`, `tls` or `timeout`.
@@ -154,22 +158,28 @@ impl Connector {
         origin: &Origin,
         worker: usize,
         most: Duration,
+        progress: &ConnectProgress,
     ) -> Result<Connection, Error> {
-        let progress = Progress::default();
-        let connect = self.connect_to(origin, worker, &progress);
+        let connect = self.connect_to(origin, worker, progress);
         if let Ok(connected) = tokio::time::timeout(most, connect).await {
+            progress.at(ConnectStep::End);
+            trace_connected(origin, &connected, progress);
             return connected;
         }
         let proxy = self.proxy_of(origin);
         let error = progress.timed_out(origin, proxy, most);
-        Err(Box::pin(self.explain_timeout(error, proxy, &progress)).await)
+        let error = Box::pin(self.explain_timeout(error, proxy, progress)).await;
+        progress.at(ConnectStep::End);
+        let failed = Err(error);
+        trace_connected(origin, &failed, progress);
+        failed
     }
 
     async fn connect_to(
         &self,
         origin: &Origin,
         worker: usize,
-        progress: &Progress,
+        progress: &ConnectProgress,
     ) -> Result<Connection, Error> {
         match &self.gateway {
             // Apart, so that a lane without a proxy has no room for it.
@@ -178,7 +188,8 @@ impl Connector {
             }
             _ => {
                 let host = origin.to_string();
-                let addresses = self.addresses_of(origin, &host).await?;
+                let addresses = self.addresses_of(origin, &host, progress).await?;
+                progress.at(ConnectStep::Dial);
                 let (stream, round_trip) = self
                     .dial(&addresses, origin.port)
                     .await
@@ -200,7 +211,7 @@ impl Connector {
         host: &str,
         origin: &Origin,
         worker: usize,
-        progress: &Progress,
+        progress: &ConnectProgress,
     ) -> Result<Connection, Error> {
         let Reached {
             stream,
@@ -247,9 +258,17 @@ impl Connector {
         Ok((stream, round_trip))
     }
 
-    async fn addresses_of(&self, origin: &Origin, host: &str) -> Result<Arc<[IpAddr]>, Error> {
+    async fn addresses_of(
+        &self,
+        origin: &Origin,
+        host: &str,
+        progress: &ConnectProgress,
+    ) -> Result<Arc<[IpAddr]>, Error> {
         let all = match (self.addresses.known(origin), &origin.host) {
-            (None, Name::Domain(name)) => self.resolver.resolve(name).await?,
+            (None, Name::Domain(name)) => {
+                progress.at(ConnectStep::Resolve);
+                self.resolver.resolve(name).await?
+            }
             (known, _) => known.unwrap_or_default(),
         };
         self.addresses.allowed(origin, host, all)

@@ -48,6 +48,10 @@ pub use self::tls::{Identity, PemFile, PinnedKeys, TlsVersion};
 /// assert_eq!(options.retry.retries, 5);
 /// ```
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is on or off, whatever the others are"
+)]
 #[non_exhaustive]
 pub struct RunOptions {
     /// Whether anything is fetched at all.
@@ -142,6 +146,9 @@ pub struct RunOptions {
     pub on_complete: Option<OnComplete>,
     /// Whether the run is recorded in `.haul/` in the destination, and with whom it shares that.
     pub state_dir: StateDir,
+    /// Whether each request for an item is told as
+    /// [`Event::Attempted`](crate::Event::Attempted), with its times.
+    pub attempt_details: bool,
     /// What is downloaded, in a few words: the name of a list. A run that has to wait for this one
     /// shows it.
     pub title: String,
@@ -219,6 +226,7 @@ impl RunOptions {
             hashes: Vec::new(),
             on_complete: None,
             state_dir: StateDir::Keep,
+            attempt_details: false,
             title: String::new(),
             command: String::new(),
             samples: false,

@@ -17,6 +17,7 @@ use super::schema::{self, Unfit};
 use crate::error::Error;
 use crate::options::Existing;
 use crate::sys::flush;
+use crate::trace::STATE;
 use crate::write::{Sharing, lacks_locks, lacks_sync};
 
 /// File access of `SQLite` without locks.
@@ -88,6 +89,7 @@ impl Access {
 impl Store {
     /// Opens a database at a path in which nothing is a link: links are not followed.
     pub(super) fn open(path: &Path, access: Access) -> Result<Self, Unfit> {
+        tracing::debug!(target: STATE, path = %path.display(), ?access, "database is opened");
         match Self::open_synced(path, access, "NORMAL") {
             // A database that cannot be synced is written all the same.
             Err(Unfit::Broken(error)) if is_no_sync(&error) && lacks_sync(path) => {
@@ -110,7 +112,7 @@ impl Store {
             connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
         }
         // Checked before anything is changed: it may be another program's database.
-        schema::version(&connection)?;
+        let version = schema::version(&connection)?;
         if let Access::Write(_) = access {
             // A power cut may lose the last group, but damages nothing.
             connection.pragma_update(None, "synchronous", synchronous)?;
@@ -125,6 +127,7 @@ impl Store {
             // Rows are appended, and rarely read again: 512 KiB are enough.
             connection.pragma_update(None, "cache_size", -512)?;
             schema::migrate(&mut connection)?;
+            tracing::debug!(target: STATE, from = version, "schema is migrated");
         }
         let records = if schema::version(&connection)? < schema::WITH_COUNTS {
             columns::RECORDS_WITHOUT_COUNTS

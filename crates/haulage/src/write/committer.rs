@@ -21,6 +21,7 @@ use crate::options::Durability;
 use crate::plan::name::TargetName;
 use crate::pool::BlockingPool;
 use crate::sync::modelled::{AtomicBool, Condvar, Mutex, MutexGuard, lock, thread};
+use crate::trace::COMMIT;
 
 /// A group collects parts for this many times the duration of the last sync: so syncs take a small
 /// part of the time, and files get their names while they are still in the caches.
@@ -219,6 +220,7 @@ impl Shared {
         let began = Instant::now();
         let synced = self.sync(&group);
         let took = began.elapsed();
+        tracing::debug!(target: COMMIT, files = group.len(), ?took, ok = synced.is_ok(), "flushed");
         match synced {
             Ok(()) => {
                 // Named where parts are created: two threads in one folder wait for each other.

@@ -4,6 +4,7 @@
 mod adaptive_limits;
 mod addresses;
 mod ahead;
+mod attempts;
 mod caps;
 mod certificates;
 mod chaos;

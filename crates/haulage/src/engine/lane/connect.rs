@@ -8,7 +8,7 @@ use super::link::Link;
 use crate::engine::run::{Run, Services};
 use crate::error::Error;
 use crate::fetch::connection::Connection;
-use crate::fetch::connector::Connector;
+use crate::fetch::connector::{ConnectProgress, Connector};
 use crate::fetch::origin::Origin;
 use crate::http_url::HttpUrl;
 use crate::options::RunOptions;
@@ -41,7 +41,14 @@ impl Link {
         self.sent_at = Some(Instant::now());
         let most = run.options.connect_timeout;
         let origin = Origin::of(url);
-        let connected = self.connector.connect(&origin, self.worker, most).await;
+        let progress = Arc::new(ConnectProgress::default());
+        if let Some(record) = &mut self.record {
+            record.on_connecting(&progress);
+        }
+        let connects = self
+            .connector
+            .connect(&origin, self.worker, most, &progress);
+        let connected = connects.await;
         self.connecting = false;
         let dispatcher = &self.services.dispatcher;
         match connected {
@@ -80,7 +87,10 @@ impl Link {
     async fn connect_to(&self, key: &str) -> Option<Connection> {
         let (url, _) = HttpUrl::parse(key).ok()?;
         let origin = Origin::of(&url);
-        let connects = self.connector.connect(&origin, self.worker, AHEAD_TIMEOUT);
+        let progress = ConnectProgress::default();
+        let connects = self
+            .connector
+            .connect(&origin, self.worker, AHEAD_TIMEOUT, &progress);
         connects.await.ok()
     }
 
@@ -183,7 +193,9 @@ async fn open_another(
     let connected = match HttpUrl::parse(origin) {
         Ok((url, _)) => {
             let origin = Origin::of(&url);
-            connector.connect(&origin, worker, AHEAD_TIMEOUT).await.ok()
+            let progress = ConnectProgress::default();
+            let connects = connector.connect(&origin, worker, AHEAD_TIMEOUT, &progress);
+            connects.await.ok()
         }
         Err(_) => None,
     };

@@ -47,6 +47,7 @@ impl Attempt<'_> {
         read.truncate(usize::try_from(length).unwrap_or(usize::MAX));
         let left = length - read.len() as u64;
         transfer.add(read.len() as u64);
+        self.link.received = read.len() as u64;
         let permit = self.link.idle.paused(self.throttle.acquire()).await;
         self.throttle.consumed(&permit, read.len() as u64);
         part.write(read).await?;
@@ -56,6 +57,11 @@ impl Attempt<'_> {
             limit: self.link.low_speed_limit(),
             transfer,
             throttle: self.throttle.clone(),
+            received: self
+                .link
+                .record
+                .as_mut()
+                .map(|record| record.count_copied()),
         };
         let copying = part.copy_directly(copy, thread_permit);
         let copied = match watch {

@@ -41,6 +41,7 @@ impl Attempt<'_> {
         match result {
             Ok(step) => step,
             Err(error) if self.link.ended_by_goaway(item.resends, &error).await => {
+                self.tell_record(Some(&error));
                 item.resends += 1;
                 self.link.give_up();
                 AttemptEnd::Resend
@@ -54,6 +55,7 @@ impl Attempt<'_> {
                 if error.kind() == ErrorKind::Timeout && error.is_transient() {
                     self.link.give_up();
                 }
+                self.link.trace_closed("a request on it has failed");
                 self.link.connection = None;
                 AttemptEnd::Failed(error)
             }
@@ -77,6 +79,7 @@ impl Attempt<'_> {
         if let Some(rest) = &rest {
             rest.add_to(&mut conditions);
         }
+        self.record_item(item);
         let mut resends = item.resends;
         let answer = self
             .link

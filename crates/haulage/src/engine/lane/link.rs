@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::HeaderValue;
 
+use super::record::Record;
 use crate::engine::run::work::Work;
 use crate::engine::run::{Run, Services};
 use crate::engine::shared::handover::{LaneHandle, OpenLane};
@@ -16,6 +17,7 @@ use crate::fetch::connector::Connector;
 use crate::fetch::idle::IdleTimer;
 use crate::options::RunOptions;
 use crate::schedule::{HostId, Lease, Observation};
+use crate::trace::CONNECTION;
 use crate::write::LowSpeedLimit;
 
 /// How long an idle connection is kept: most servers close theirs after 15 to 75 s.
@@ -48,6 +50,10 @@ pub(crate) struct Link {
     pub(crate) sent_at: Option<Instant>,
     /// When the head of its response came, if it did.
     pub(crate) headers_at: Option<Instant>,
+    /// Bytes of the body of its response that were received for the file.
+    pub(crate) received: u64,
+    /// What is told of the present request; `None` if nothing is.
+    pub(crate) record: Option<Box<Record>>,
     first_response: FirstResponse,
     /// The number of the HTTP/2 connection whose limit of streams has been told.
     streams_of: Option<u64>,
@@ -87,6 +93,8 @@ impl Link {
             patience: None,
             sent_at: None,
             headers_at: None,
+            received: 0,
+            record: None,
             first_response: FirstResponse::ToCome,
             streams_of: None,
             idle: IdleTimer::new(timeout, lowest),
@@ -108,6 +116,7 @@ impl Link {
     /// Begins another request. Others wait for its connection if it `connects`.
     pub(crate) fn begin_request(&mut self, connects: bool) {
         (self.sent_at, self.headers_at) = (None, None);
+        self.received = 0;
         self.connecting = connects;
     }
 
@@ -191,8 +200,11 @@ impl Link {
     pub(crate) async fn wait(&mut self) -> Option<Lease<Work>> {
         tokio::select! {
             () = self.handle.called() => return self.handle.take(),
-            () = self.idle.sleep(KEEP_IDLE) => {}
-            () = Connection::ended(&mut self.connection) => self.give_up(),
+            () = self.idle.sleep(KEEP_IDLE) => self.trace_closed("it was idle for too long"),
+            () = Connection::ended(&mut self.connection) => {
+                self.trace_closed("its server has closed it");
+                self.give_up();
+            }
         }
         if self.services.dispatcher.leave(self.host, &self.handle) {
             return None;
@@ -200,6 +212,13 @@ impl Link {
         // It was called in this very moment.
         self.handle.called().await;
         self.handle.take()
+    }
+
+    /// Says through `tracing` why the connection is closed.
+    pub(crate) fn trace_closed(&self, why: &str) {
+        if self.connection.is_some() {
+            tracing::debug!(target: CONNECTION, host = ?self.host_header, why, "closed");
+        }
     }
 
     /// Returns when the present request was sent or, before that, when its connection was asked

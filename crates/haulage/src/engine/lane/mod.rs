@@ -12,6 +12,8 @@ pub(crate) mod login;
 pub(crate) mod monitor;
 pub(crate) mod patience;
 pub(crate) mod receive;
+pub(crate) mod record;
+pub(crate) mod recording;
 pub(crate) mod request;
 pub(crate) mod resume;
 pub(crate) mod robots;
@@ -20,6 +22,7 @@ pub(crate) mod worker;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Instant;
 
 use self::interruption::Interruption;
 use self::link::Link;
@@ -56,6 +59,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) link: &'a mut Link,
     /// What comes from the host for the run.
     pub(crate) throttle: &'a Throttle,
+    /// Since when the work could have begun; `None` if its requests have no records.
+    pub(crate) ready_at: Option<Instant>,
 }
 
 impl Lane {
@@ -121,7 +126,11 @@ impl Lane {
     /// Does one piece of work, and says whether the host has answered as it should. Breaks when its
     /// run is being stopped.
     async fn work(&mut self, lease: Lease<Work>) -> ControlFlow<(), bool> {
-        let Work { run, task } = lease.work;
+        let Work {
+            run,
+            task,
+            ready_at,
+        } = lease.work;
         self.link.begin_work(&run, lease.patience);
         let throttle = match self.throttle.take() {
             Some(throttle) if throttle.is_of(&run.throttle) => throttle,
@@ -135,6 +144,7 @@ impl Lane {
             run: &run,
             link: &mut self.link,
             throttle: self.throttle.insert(throttle),
+            ready_at,
         };
         let (connects, interruption) = (lease.connects, &mut self.interruption);
         match task {
@@ -163,10 +173,14 @@ impl Attempt<'_> {
             end = self.fetch(&mut item, connects) => Some(end),
         };
         let Some(end) = end else {
+            self.tell_stopped();
             let is_stopped = self.stop();
             run.interrupted(item).await;
             return is_stopped;
         };
+        if self.link.record.is_some() {
+            self.tell_end(&end);
+        }
         let mut fine = true;
         match end {
             AttemptEnd::Received(part, entity) => run.save(item, part, entity).await,
@@ -204,10 +218,22 @@ impl Attempt<'_> {
             }
             AttemptEnd::PutBack => {
                 fine = false;
-                run.put_back(self.link.host, Task::Item(item));
+                run.put_back(self.link.host, Task::Item(item), self.ready_at);
             }
         }
         ControlFlow::Continue(fine)
+    }
+
+    /// Tells of the request that has ended with the attempt, which has a record.
+    fn tell_end(&mut self, end: &AttemptEnd) {
+        match end {
+            // Nothing was sent, or it counts as if nothing was.
+            AttemptEnd::PutBack => self.link.record = None,
+            AttemptEnd::Failed(error) | AttemptEnd::Restart(error) => {
+                self.tell_record(Some(error));
+            }
+            _ => self.tell_record(None),
+        }
     }
 
     /// Lets an item wait whose proxy cannot be used, unless it can do without.

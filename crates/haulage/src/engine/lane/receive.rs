@@ -129,12 +129,11 @@ impl Attempt<'_> {
         {
             return Ok(());
         }
-        let mut received = 0;
         while part.try_extend() {
             let copied = self.copy_ready(body, part).await?;
             if copied > 0 {
-                received += copied;
-                self.check_size(received, &whose)?;
+                self.link.received += copied;
+                self.check_size(self.link.received, &whose)?;
                 if let Some(transfer) = whose.transfer() {
                     transfer.add(copied);
                 }
@@ -150,10 +149,10 @@ impl Attempt<'_> {
             let Some((bytes, permit)) = next else {
                 return Ok(());
             };
-            received += bytes.len() as u64;
-            self.check_size(received, &whose)?;
+            self.link.received += bytes.len() as u64;
+            self.check_size(self.link.received, &whose)?;
             if let Some(memory) = &self.run.parts.storage.memory {
-                let grows = memory.grow(part.number(), received);
+                let grows = memory.grow(part.number(), self.link.received);
                 self.link.idle.paused(grows).await?;
             }
             let length = bytes.len() as u64;

@@ -66,6 +66,9 @@ impl Link {
             self.wait_for_turn().await;
             self.look_at_token(run).await;
             self.sent_at = Some(Instant::now());
+            if let Some(record) = &mut self.record {
+                record.on_sending(self.connection.as_ref(), self.is_reused);
+            }
             let sent = match self.patience() {
                 None => Some(self.send(run, to, conditions, &mut proof).await),
                 Some(patience) => {
@@ -80,7 +83,7 @@ impl Link {
             match sent {
                 // On a new connection it is the answer, whatever it is.
                 Ok((head, _)) if self.is_reused && is_unasked(&head) => {
-                    self.make_way(resends, classify::closed_before_request())?;
+                    self.make_way(run, resends, classify::closed_before_request())?;
                 }
                 Ok(mut answer) => {
                     if let Some(jar) = to.cookies(run.options.cookies.as_ref()) {
@@ -88,16 +91,20 @@ impl Link {
                     }
                     self.is_reused = true;
                     self.headers_at = Some(Instant::now());
+                    if let Some(record) = &mut self.record {
+                        record.on_head(answer.0.status.as_u16());
+                    }
                     self.count_first_response(answer.0.status.is_success(), answer.1.length());
                     self.idle.begin_body();
                     if self.goes_again(run, to, &answer.0, &mut proof).await {
                         self.drain_or_close(&mut answer.1).await;
+                        self.tell_resent(run, None);
                         continue;
                     }
                     return Ok(Some(answer));
                 }
                 Err(failure) => {
-                    if let Err(error) = self.make_way(resends, failure) {
+                    if let Err(error) = self.make_way(run, resends, failure) {
                         return Err(self.explain_silence(error).await);
                     }
                 }
@@ -173,7 +180,7 @@ impl Link {
     ///
     /// # Errors
     /// When the request may not be resent, so that its attempt fails.
-    fn make_way(&mut self, resends: &mut u32, failure: SendError) -> Result<(), Error> {
+    fn make_way(&mut self, run: &Run, resends: &mut u32, failure: SendError) -> Result<(), Error> {
         let (unprocessed, error) = match failure {
             SendError::NotProcessed(unprocessed, error) => (Some(unprocessed), error),
             // Closed while it was idle, most likely: that says nothing about this request (RFC 9112
@@ -193,6 +200,7 @@ impl Link {
             self.give_up();
         }
         *resends += 1;
+        self.tell_resent(run, Some(&error));
         Ok(())
     }
 

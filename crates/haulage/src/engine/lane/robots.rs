@@ -62,7 +62,10 @@ impl Attempt<'_> {
                 query.hops += 1;
                 self.run.push(Task::Robots(query), wait);
             }
-            Ok(RobotsReply::PutBack) => self.run.put_back(self.link.host, Task::Robots(query)),
+            Ok(RobotsReply::PutBack) => {
+                self.run
+                    .put_back(self.link.host, Task::Robots(query), self.ready_at);
+            }
             Err(error) if error.is_proxy_outage() => {
                 self.link.stop_connecting();
                 let (host, sent) = (self.link.host, self.link.asked_at());

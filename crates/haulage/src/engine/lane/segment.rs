@@ -47,10 +47,12 @@ impl Attempt<'_> {
             brought = self.bring_in_time(segments, at, claim, connects) => Some(brought),
         };
         let Some(brought) = brought else {
+            self.tell_stopped();
             let is_stopped = self.stop();
             run.segment_interrupted(segments, at).await;
             return is_stopped;
         };
+        self.tell_record(brought.as_ref().err());
         let fine = brought.is_ok();
         match brought {
             Ok(None) => {}
@@ -113,13 +115,16 @@ impl Attempt<'_> {
         let mut headers = HeaderMap::new();
         add_range(asked, &identity, &mut headers);
         only_if_unchanged(&identity, &mut headers);
-        segments.requests.fetch_add(1, Ordering::Relaxed);
+        let number = segments.requests.fetch_add(1, Ordering::Relaxed) + 1;
         let to = segments.request_target(&source);
+        self.record_segment(segments, number, to.url());
         let response = self
             .link
             .request(self.run, to, &headers, &mut 0, connects)
             .await?;
         let Some((head, mut body)) = response else {
+            // Nothing was sent.
+            self.link.record = None;
             return Err(Error::new(
                 ErrorKind::Connect,
                 "there is no connection for it yet",

@@ -45,7 +45,7 @@ impl Run {
             && let Err(work) = self
                 .services
                 .dispatcher
-                .push_first(self.work(Task::Item(item)))
+                .push_first(self.work(Task::Item(item), Duration::ZERO))
         {
             self.hold_back(work.task, Duration::ZERO);
         }
@@ -53,33 +53,46 @@ impl Run {
 
     /// Queues a task at its host, after this time.
     pub(crate) fn push(self: &Arc<Self>, task: Task, wait: Duration) {
-        if let Err(work) = self.services.dispatcher.push(self.work(task), wait) {
+        if let Err(work) = self.services.dispatcher.push(self.work(task, wait), wait) {
             self.hold_back(work.task, wait);
         }
     }
 
     /// Queues a task at its host for the caller's lane, which asks for its next work at once.
     pub(crate) fn push_quietly(self: &Arc<Self>, task: Task) {
-        if let Err(work) = self.services.dispatcher.push_quietly(self.work(task)) {
+        if let Err(work) = self
+            .services
+            .dispatcher
+            .push_quietly(self.work(task, Duration::ZERO))
+        {
             self.hold_back(work.task, Duration::ZERO);
         }
     }
 
-    /// Puts a task back to the head of its host's queue: its lane could not begin with it yet.
-    pub(crate) fn put_back(self: &Arc<Self>, host: HostId, task: Task) {
+    /// Puts a task back to the head of its host's queue: its lane could not begin with it yet. It
+    /// could begin since `ready_at`; `None` if its requests have no records.
+    pub(crate) fn put_back(self: &Arc<Self>, host: HostId, task: Task, ready_at: Option<Instant>) {
         if let Task::Item(item) = &task {
             self.parts.park(&item.progress);
         }
-        let work = self.work(task);
+        let run = Arc::clone(self);
+        let work = Work {
+            run,
+            task,
+            ready_at,
+        };
         if let Err(work) = self.services.dispatcher.put_back(host, work) {
             self.hold_back(work.task, Duration::ZERO);
         }
     }
 
-    fn work(self: &Arc<Self>, task: Task) -> Work {
+    /// Returns a task as work of the run that can begin after this time.
+    fn work(self: &Arc<Self>, task: Task, wait: Duration) -> Work {
+        let is_recorded = self.records_attempts();
         Work {
             run: Arc::clone(self),
             task,
+            ready_at: is_recorded.then(|| Instant::now() + wait),
         }
     }
 
@@ -98,7 +111,7 @@ impl Run {
         let Some(asker) = &self.robots_asker else {
             return Some(item);
         };
-        let work = self.work(Task::Item(item));
+        let work = self.work(Task::Item(item), Duration::ZERO);
         let gate = &self.services.robots;
         match gate.check(asker, work, item_url, || self.control.is_held_back()) {
             Gate::Go(work) => return work.task.into_item(),

@@ -19,6 +19,7 @@ use crate::plan::name::TargetName;
 use crate::plan::registry::Settled;
 use crate::request::Request;
 use crate::state::{Ending, WORTH_RECORDING};
+use crate::trace::RUN;
 use crate::write::Saved;
 
 impl Run {
@@ -275,6 +276,7 @@ impl Run {
 
     /// Cleans up, since the run is over, off the network's threads, and says so.
     fn wrap_up(self: &Arc<Self>) {
+        tracing::debug!(target: RUN, run = self.number, "all rows have ended");
         let run = Arc::clone(self);
         self.services.dispatcher.run_ends(self.id);
         self.sample_end();

@@ -63,7 +63,8 @@ impl Run {
         {
             under_way.transfer.set_waiting(true);
         }
-        self.put_back(host, task);
+        let ready_at = self.records_attempts().then(Instant::now);
+        self.put_back(host, task, ready_at);
     }
 
     /// Returns whether all other URLs of an item are reached through the proxy of the present

@@ -10,6 +10,7 @@ use super::readers::Readers;
 use crate::event::Event;
 use crate::schedule::{ScheduleEvent, key};
 use crate::sync::lock;
+use crate::trace::SCHEDULE;
 
 /// The runs of an engine that are not over.
 #[derive(Default)]
@@ -65,6 +66,7 @@ impl Runs {
 
     /// Tells the runs that go on, and have rows that have not ended, what has become of a host.
     pub(crate) fn tell(&self, event: &ScheduleEvent) {
+        tracing::debug!(target: SCHEDULE, event = ?event_of(event), "schedule");
         for run in self.all() {
             if !run.control.is_held_back() && run.ledger.has_open_rows() {
                 run.ledger.emit(event_of(event));

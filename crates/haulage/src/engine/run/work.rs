@@ -1,6 +1,7 @@
 //! The tasks of runs, as the engine dispatches them.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::Run;
 use crate::engine::item::task::Task;
@@ -13,6 +14,8 @@ use crate::http_url::HttpUrl;
 pub(crate) struct Work {
     pub(crate) run: Arc<Run>,
     pub(crate) task: Task,
+    /// Since when it could begin; `None` if its requests have no records.
+    pub(crate) ready_at: Option<Instant>,
 }
 
 impl Dispatched for Work {

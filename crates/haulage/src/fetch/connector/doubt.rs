@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{ConnectStep, Connector, Progress};
+use super::{ConnectProgress, ConnectStep, Connector};
 use crate::error::Error;
 use crate::fetch::http1::Stream;
 use crate::fetch::origin::{Name, Origin};
@@ -28,7 +28,8 @@ impl Connector {
             return refusals.check(proxy, Instant::now()).err();
         }
         let answer = async {
-            let (mut stream, _) = self.dial_proxy(proxy).await.ok()?;
+            let progress = ConnectProgress::default();
+            let (mut stream, _) = self.dial_proxy(proxy, &progress).await.ok()?;
             detect(proxy, &mut stream).await
         };
         let answer = tokio::time::timeout(ANSWER, answer).await;
@@ -61,7 +62,8 @@ impl Connector {
     }
 
     async fn refuses_tunnel_to_nowhere(&self, gateway: &Gateway, proxy: &Proxy) -> bool {
-        let Ok((stream, _)) = self.dial_proxy(proxy).await else {
+        let progress = ConnectProgress::default();
+        let Ok((stream, _)) = self.dial_proxy(proxy, &progress).await else {
             return false;
         };
         let stream = if proxy.address.https {
@@ -85,7 +87,7 @@ impl Connector {
         &self,
         error: Error,
         proxy: Option<&Proxy>,
-        progress: &Progress,
+        progress: &ConnectProgress,
     ) -> Error {
         match proxy {
             Some(proxy) if progress.is_at(ConnectStep::Proxy) => {

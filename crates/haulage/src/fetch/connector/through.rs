@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::progress::{ConnectStep, Progress};
-use super::{Connector, Reached, server_name};
+use super::progress::ConnectStep;
+use super::{ConnectProgress, Connector, Reached, server_name};
 use crate::error::{Error, ErrorKind, plain_io};
 use crate::fetch::connection::Connection;
 use crate::fetch::http1::Stream;
@@ -32,7 +32,7 @@ impl Connector {
         proxy: &Proxy,
         origin: &Origin,
         worker: usize,
-        progress: &Progress,
+        progress: &ConnectProgress,
     ) -> Result<Connection, Error> {
         let reached = self.reach_through(gateway, proxy, origin, progress).await?;
         let host = origin.to_string();
@@ -45,7 +45,7 @@ impl Connector {
         gateway: &Gateway,
         proxy: &Proxy,
         origin: &Origin,
-        progress: &Progress,
+        progress: &ConnectProgress,
     ) -> Result<Reached, Error> {
         gateway.refusals.check(proxy, Instant::now())?;
         if let Name::Address(address) = &origin.host {
@@ -75,9 +75,9 @@ impl Connector {
         gateway: &Gateway,
         proxy: &Proxy,
         origin: &Origin,
-        progress: &Progress,
+        progress: &ConnectProgress,
     ) -> Result<Reached, NotOpened> {
-        let (stream, mut round_trip) = self.dial_proxy(proxy).await?;
+        let (stream, mut round_trip) = self.dial_proxy(proxy, progress).await?;
         let mut stream = if proxy.address.https {
             progress.at(ConnectStep::ProxyTls);
             self.encrypt(gateway, proxy, stream).await?
@@ -106,14 +106,14 @@ impl Connector {
         proxy: &Proxy,
         version: Socks,
         origin: &Origin,
-        progress: &Progress,
+        progress: &ConnectProgress,
     ) -> Result<Reached, NotOpened> {
         if proxy.resolves_names() {
             let to = Destination::from(&origin.host);
             return self.open_one(proxy, version, origin, to, progress).await;
         }
         let host = origin.to_string();
-        let addresses = self.addresses_of(origin, &host).await?;
+        let addresses = self.addresses_of(origin, &host, progress).await?;
         let mut last = None;
         for address in addresses.iter() {
             let to = Destination::Address(*address);
@@ -132,9 +132,9 @@ impl Connector {
         version: Socks,
         origin: &Origin,
         to: Destination<'_>,
-        progress: &Progress,
+        progress: &ConnectProgress,
     ) -> Result<Reached, NotOpened> {
-        let (mut stream, _) = self.dial_proxy(proxy).await?;
+        let (mut stream, _) = self.dial_proxy(proxy, progress).await?;
         progress.at(ConnectStep::Proxy);
         let round_trip = open_socks(proxy, version, origin, to, &mut stream).await?;
         Ok(Reached {
@@ -144,20 +144,32 @@ impl Connector {
         })
     }
 
-    pub(super) async fn dial_proxy(&self, proxy: &Proxy) -> Result<(TcpStream, Duration), Error> {
+    pub(super) async fn dial_proxy(
+        &self,
+        proxy: &Proxy,
+        progress: &ConnectProgress,
+    ) -> Result<(TcpStream, Duration), Error> {
         let addresses = self
-            .addresses_of_proxy(proxy)
+            .addresses_of_proxy(proxy, progress)
             .await
             .map_err(|error| unreached(proxy, error))?;
+        progress.at(ConnectStep::Dial);
         let dialled = self.dial(&addresses, proxy.address.port).await;
         dialled.map_err(|cause| dial_failed(proxy, cause))
     }
 
     /// Returns the addresses of a proxy. They need not be public: the user has chosen it, and not
     /// a list or a server.
-    async fn addresses_of_proxy(&self, proxy: &Proxy) -> Result<Arc<[IpAddr]>, Error> {
+    async fn addresses_of_proxy(
+        &self,
+        proxy: &Proxy,
+        progress: &ConnectProgress,
+    ) -> Result<Arc<[IpAddr]>, Error> {
         let all = match (self.addresses.known(&proxy.address), &proxy.address.host) {
-            (None, Name::Domain(name)) => self.resolver.resolve(name).await?,
+            (None, Name::Domain(name)) => {
+                progress.at(ConnectStep::Resolve);
+                self.resolver.resolve(name).await?
+            }
             (known, _) => known.unwrap_or_default(),
         };
         self.addresses.of_family(&proxy.to_string(), all)

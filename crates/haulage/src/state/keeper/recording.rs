@@ -11,6 +11,7 @@ use crate::options::Durability;
 use crate::outcome::Outcome;
 use crate::state::store::Access;
 use crate::sync::lock;
+use crate::trace::STATE;
 
 impl State {
     /// Records from now on, until [`close`](Self::close), on a thread that runs while there is
@@ -137,7 +138,10 @@ impl State {
             pending.expects_progress = false;
             let is_idle = group.is_empty();
             drop(pending);
-            if let Err(error) = self.record(&mut group, together) {
+            let rows = group.len();
+            let recorded_now = self.record(&mut group, together);
+            tracing::debug!(target: STATE, rows, ok = recorded_now.is_ok(), "recorded");
+            if let Err(error) = recorded_now {
                 held.append(&mut lock(&self.pending).held);
                 lock(&self.pending).held = held;
                 return Err(error);

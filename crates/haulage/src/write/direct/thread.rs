@@ -4,6 +4,7 @@
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -24,6 +25,8 @@ pub(crate) struct DirectCopy {
     /// Told how many bytes have been moved.
     pub(crate) transfer: Arc<Transfer>,
     pub(crate) throttle: Throttle,
+    /// Counts them as well; `None` if nobody asks.
+    pub(crate) received: Option<Arc<AtomicU64>>,
 }
 
 /// A copy on its way to its thread.
@@ -80,6 +83,9 @@ impl CopyJob {
                         slot.segment.wrote(bytes);
                     }
                     copy.transfer.add(bytes);
+                    if let Some(received) = &copy.received {
+                        received.fetch_add(bytes, Ordering::Relaxed);
+                    }
                     file.written_directly(bytes)
                 },
             ),
