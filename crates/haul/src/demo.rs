@@ -12,6 +12,7 @@ use origin::flags::CODES;
 use crate::args::Demo;
 use crate::exit::{Exit, Problem};
 use crate::input::{Count, Input, Inputs};
+use crate::metrics::MetricsPlan;
 use crate::report::{self, Detail, Display, Items, ResultsPlan, Volume};
 use crate::run;
 use crate::settings::{Attended, Settings};
@@ -63,6 +64,8 @@ fn settings(directory: &Path, server: &str) -> Result<Settings, Problem> {
         },
         results: ResultsPlan::default(),
         page: None,
+        log_file: None,
+        metrics: MetricsPlan::default(),
         reader: None,
         cookie_file: None,
         notes: Vec::new(),

@@ -22,6 +22,7 @@ mod input;
 mod list_fetcher;
 mod logins;
 mod manual;
+mod metrics;
 mod on_complete;
 mod option_file;
 mod output;
@@ -38,6 +39,7 @@ mod signal;
 mod start;
 mod target;
 mod tls;
+mod trace;
 mod values;
 
 use std::process::ExitCode;
@@ -58,6 +60,9 @@ pub fn run_command() -> ExitCode {
         Ok(read) => read,
         Err(stop) => return stop.show().into(),
     };
+    if let Some(wrong) = trace::start() {
+        report::tell(&wrong);
+    }
     let ended = match &read.arguments.command {
         None => download(read),
         Some(Command::Check(arguments)) => check_command::run(arguments),

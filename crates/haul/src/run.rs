@@ -14,8 +14,9 @@ use crate::exit::{Exit, Problem};
 use crate::html_report::PageFile;
 use crate::input::Told;
 use crate::list_fetcher::ListFetcher;
+use crate::metrics::{Metrics, Serving};
 use crate::output::Reader;
-use crate::report::{Lost, Notice, Reporter, Results, Summary, Total};
+use crate::report::{Log, Lost, Notice, Reporter, Results, Several, Summary, Total};
 use crate::settings::Settings;
 use crate::signal::{self, Heed, Interrupts, SignalRequest, Stops};
 use crate::start::{self, Unstarted};
@@ -24,7 +25,14 @@ use crate::start::{self, Unstarted};
 pub(crate) fn run(settings: Settings) -> Result<Exit, Problem> {
     let total = Total::of(settings.inputs.taken());
     let folder = folder_of(&settings.options);
-    let mut display = settings.display.reporter(&total, folder);
+    let metrics = Metrics::open(&settings.metrics)?;
+    let log = settings.log_file.as_deref().map(Log::open).transpose()?;
+    let display = settings.display.reporter(&total, folder);
+    let counting = metrics.as_ref().map(Metrics::reporter);
+    let mut display = Several::beside(display, log.map(Log::begin), counting);
+    if let Some(note) = metrics.as_ref().and_then(Metrics::note) {
+        display.notice(&Notice::Note(&note));
+    }
     for warning in &settings.warnings {
         display.notice(&Notice::Warning(warning));
     }
@@ -36,7 +44,7 @@ pub(crate) fn run(settings: Settings) -> Result<Exit, Problem> {
         .build()
         .map_err(|cause| no_system(&cause))?;
     let exit = runtime.block_on(async {
-        match Run::start(settings, total.clone(), display.as_mut()).await {
+        match Run::start(settings, metrics, total.clone(), display.as_mut()).await {
             Ok((run, interrupts)) => run.attend(interrupts, display.as_mut()).await,
             Err(Unstarted::Interrupted) => {
                 display.finish(&Summary::unstarted(total.within(COUNTING)));
@@ -72,6 +80,8 @@ struct Run {
     results: Option<Results>,
     /// The page about it; `None` if none is wanted.
     page: Option<PageFile>,
+    /// Serves and writes its metrics; `None` if they are not wanted.
+    serving: Option<Serving>,
     cookie_file: Option<CookieFile>,
     /// Who reads the file that goes to standard output.
     reader: Option<Reader>,
@@ -108,6 +118,7 @@ const COUNTING: Duration = Duration::from_millis(250);
 impl Run {
     async fn start(
         settings: Settings,
+        metrics: Option<Metrics>,
         total: Total,
         display: &mut dyn Reporter,
     ) -> Result<(Self, Interrupts), Unstarted> {
@@ -123,6 +134,8 @@ impl Run {
         let (options, when_busy) = (settings.options, settings.when_busy);
         let fetcher = settings.inputs.fetcher.clone();
         let engine = fetcher.engine(&settings.engine).map_err(Problem::from)?;
+        let serving = metrics.map(|metrics| metrics.start(engine.clone()));
+        let serving = serving.transpose()?;
         let mut handle =
             start::start(&engine, options, when_busy, &mut interrupts, display).await?;
         let results = results.begin()?;
@@ -135,6 +148,7 @@ impl Run {
             told,
             results: Some(results),
             page,
+            serving,
             cookie_file: settings.cookie_file,
             reader: settings.reader,
             summary: Summary::default(),
@@ -171,6 +185,9 @@ impl Run {
         self.sum_up();
         self.finish_results(&mut interrupts, display).await;
         self.write_page(display);
+        if let Some(trouble) = self.serving.take().and_then(Serving::finish) {
+            display.notice(&Notice::Warning(&trouble));
+        }
         if self.state == State::BrokenPipe {
             display.leave();
             return self.exit;

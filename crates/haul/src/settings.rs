@@ -18,6 +18,7 @@ use crate::exit::Problem;
 use crate::html_report::PagePlan;
 use crate::input::{Count, Excerpt, GivenAs, Inputs};
 use crate::logins;
+use crate::metrics::MetricsPlan;
 use crate::on_complete;
 use crate::output::Reader;
 use crate::proxy;
@@ -25,6 +26,7 @@ use crate::report::{Detail, Display, Form, Items, ResultsPlan, Sources, Volume};
 use crate::start::WhenBusy;
 use crate::target::{self, Target};
 use crate::tls;
+use crate::trace;
 use crate::values::{Delimiter, Header, HeaderColumn, Rate, ResultsTarget, header_value};
 
 /// What a run is made of.
@@ -36,6 +38,9 @@ pub(crate) struct Settings {
     pub(crate) results: ResultsPlan,
     /// The page that is written about it; `None` if none is wanted.
     pub(crate) page: Option<PagePlan>,
+    /// The file that gets a line for each request, item and event.
+    pub(crate) log_file: Option<PathBuf>,
+    pub(crate) metrics: MetricsPlan,
     /// Who reads the file that goes to standard output.
     pub(crate) reader: Option<Reader>,
     /// Where its cookies are written.
@@ -123,6 +128,13 @@ impl Settings {
         let to_output = |(target, _): &(ResultsTarget, Form)| *target == ResultsTarget::Output;
         let uses_stdout = reader.is_some() || results.targets.iter().any(to_output);
         let cookie_file = CookieFile::of(&options, download)?;
+        let (log_file, metrics) = if download.dry_run {
+            (None, MetricsPlan::default())
+        } else {
+            (log_file(download, &inputs)?, metrics(download))
+        };
+        let is_watched = log_file.is_some() || metrics.is_some();
+        options.attempt_details = is_watched || download.verbose;
         Ok(Self {
             engine,
             options,
@@ -131,6 +143,8 @@ impl Settings {
             display: display(download, Attended::now(uses_stdout)),
             results,
             page,
+            log_file,
+            metrics,
             reader,
             warnings,
             notes,
@@ -165,14 +179,7 @@ fn page(download: &Download, inputs: &Inputs) -> Result<Option<PagePlan>, Proble
             Problem::usage("--report needs the name of a file").hint("--report report.html")
         );
     }
-    let file = real(path);
-    let mut others: Vec<_> = download.inputs.iter().map(|list| real(list)).collect();
-    add_files(&inputs.counts(), &mut others);
-    others.extend(download.results.iter().filter_map(|target| match target {
-        ResultsTarget::File(path, _) => Some(real(path)),
-        ResultsTarget::Output => None,
-    }));
-    if others.contains(&file) {
+    if lists_and_results(download, inputs).contains(&real(path)) {
         let shown = path.display();
         let what = format!("{shown} is a list or has the results, and cannot be the report too");
         return Err(Problem::usage(what).hint("--report with another name"));
@@ -181,6 +188,43 @@ fn page(download: &Download, inputs: &Inputs) -> Result<Option<PagePlan>, Proble
         path: path.clone(),
         command: String::new(),
     }))
+}
+
+/// Returns the lists of a run, and the files with its results.
+fn lists_and_results(download: &Download, inputs: &Inputs) -> Vec<PathBuf> {
+    let mut files: Vec<_> = download.inputs.iter().map(|list| real(list)).collect();
+    add_files(&inputs.counts(), &mut files);
+    files.extend(download.results.iter().filter_map(|target| match target {
+        ResultsTarget::File(path, _) => Some(real(path)),
+        ResultsTarget::Output => None,
+    }));
+    files
+}
+
+/// Returns the file of the log; `None` if none is wanted.
+///
+/// # Errors
+/// When it is one of the lists, or has the results or the report: lines would be added to it.
+fn log_file(download: &Download, inputs: &Inputs) -> Result<Option<PathBuf>, Problem> {
+    let Some(path) = &download.log_file else {
+        return Ok(None);
+    };
+    let mut others = lists_and_results(download, inputs);
+    others.extend(download.report.iter().map(|report| real(report)));
+    if others.contains(&real(path)) {
+        let shown = path.display();
+        let what = format!("{shown} is used otherwise, and cannot be the log too");
+        return Err(Problem::usage(what).hint("--log-file with another name"));
+    }
+    Ok(Some(path.clone()))
+}
+
+/// Returns where metrics go.
+fn metrics(download: &Download) -> MetricsPlan {
+    MetricsPlan {
+        address: download.metrics.clone(),
+        file: download.metrics_file.clone(),
+    }
 }
 
 /// Decides what results there are.
@@ -654,10 +698,12 @@ pub(crate) enum Attended {
 
 impl Attended {
     /// Returns `Yes` if a progress bar can be shown now: standard error is a terminal that can move
-    /// its cursor, and files are not written to a terminal too (`uses_stdout`).
+    /// its cursor, and nothing else is written to a terminal: neither files (`uses_stdout`) nor
+    /// what `RUST_LOG` asks for.
     pub(crate) fn now(uses_stdout: bool) -> Self {
         let dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
         let shared = uses_stdout && std::io::stdout().is_terminal();
+        let shared = shared || trace::is_wanted();
         if std::io::stderr().is_terminal() && !dumb && !shared {
             Self::Yes
         } else {

@@ -24,6 +24,7 @@ pub(crate) use self::columns::TableColumns;
 pub(crate) use self::completion::Completion;
 pub(crate) use self::excerpt::Excerpt;
 pub(crate) use self::logins::Logins;
+use crate::metrics::{MetricsAddress, PromFile};
 use crate::password::Prompt;
 use crate::values::{
     Header, HostAddresses, HostFilter, Rate, ResultsTarget, Since, Size, Span, User, at_least_one,
@@ -828,6 +829,40 @@ pub(crate) struct Download {
     )]
     pub(crate) report: Option<PathBuf>,
 
+    /// Add a line of JSON for each request, each item and each event to this file
+    ///
+    /// A line has the time, the level, a message, and fields. That of a request has its URL,
+    /// address, protocol, status or error, bytes, and how long look-up, connection, TLS, the first
+    /// byte and the body took. Several runs may add to one file. Nothing else of the run depends on
+    /// it: if it cannot be written to, haul says so once.
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        help_heading = "Reports"
+    )]
+    pub(crate) log_file: Option<PathBuf>,
+
+    /// Serve metrics for Prometheus at this address while the run goes on: http://ADDR/metrics
+    ///
+    /// Port 0 stands for any free port; haul says which one it is. Whoever can reach the address
+    /// can read the names of the hosts.
+    #[arg(long, value_name = "HOST:PORT", help_heading = "Reports")]
+    pub(crate) metrics: Option<MetricsAddress>,
+
+    /// Write the metrics to this file, every 15 seconds and at the end; its name ends in .prom
+    ///
+    /// The file is for the textfile collector of the Prometheus node exporter. It is replaced as a
+    /// whole each time.
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        value_parser = PromFile::parser(),
+        help_heading = "Reports"
+    )]
+    pub(crate) metrics_file: Option<PromFile>,
+
     /// How to show progress, on standard error
     #[arg(
         long, value_name = "HOW", value_enum,
@@ -840,7 +875,7 @@ pub(crate) struct Download {
     #[arg(short, long, conflicts_with = "verbose", help_heading = "Reports")]
     pub(crate) quiet: bool,
 
-    /// Show every attempt and redirect, and the cause of each failure
+    /// Show every request with its times, every redirect, and the cause of each failure
     #[arg(short, long, help_heading = "Reports")]
     pub(crate) verbose: bool,
 

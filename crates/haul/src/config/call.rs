@@ -21,13 +21,16 @@ use crate::exit::Problem;
 use crate::password::Prompt;
 
 /// Options that make sense on a command line only.
-const OF_A_COMMAND_LINE: [&str; 19] = [
+const OF_A_COMMAND_LINE: [&str; 22] = [
     "config",
     "dir",
     "globoff",
     "head",
     "help",
     "input",
+    "log-file",
+    "metrics",
+    "metrics-file",
     "no-config",
     "on-complete",
     "on-complete-fails",

@@ -57,7 +57,7 @@ fn problems(result: Result<Read, Stop>) -> Vec<String> {
 }
 
 /// What some option takes; the first that it accepts is tried.
-const SAMPLES: [&str; 15] = [
+const SAMPLES: [&str; 16] = [
     "7",
     "de",
     "text",
@@ -73,6 +73,7 @@ const SAMPLES: [&str; 15] = [
     "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
     "a=b",
     "127.0.0.1:9",
+    "a.prom",
 ];
 
 /// What must be typed, too, with some options.

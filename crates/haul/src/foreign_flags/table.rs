@@ -116,7 +116,8 @@ const LINKS: &str =
     "haul does not follow the links in pages; list the URLs in a file and use -i FILE";
 const FOLDERS: &str = "haul cannot drop parts of a path; in a list, out=NAME names each file";
 const RANGES: &str = "haul downloads whole files only; an interrupted download resumes by itself";
-const LOGS: &str = "haul writes its messages to standard error; redirect them with 2> FILE";
+const LOGS: &str =
+    "haul writes its messages to standard error (2> FILE); --log-file FILE writes a log";
 const WAITS: &str = "haul chooses the pauses between retries itself; --retry-max-time limits them";
 const BACKGROUND: &str = "haul stays in the foreground; add & or use nohup";
 const RESPONSES: &str =

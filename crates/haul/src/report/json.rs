@@ -3,9 +3,10 @@
 use haulage::{Event, Status, WaitCause};
 use serde::Serialize;
 
+use crate::report::attempt::AttemptRow;
 use crate::report::row::{CarriedNames, Failure, ResultRow, write_line};
 use crate::report::summary::Figures;
-use crate::report::{Notice, Reporter, Summary, Volume, say};
+use crate::report::{Notice, Reporter, Summary, Volume, millis, say};
 
 pub(crate) struct Json {
     volume: Volume,
@@ -15,7 +16,7 @@ pub(crate) struct Json {
 /// What a line says. The field `event` names the variant.
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-enum Line<'a> {
+pub(super) enum Line<'a> {
     Started {
         row: u64,
         label: &'a str,
@@ -31,6 +32,7 @@ enum Line<'a> {
         error: Failure,
         wait_ms: u64,
     },
+    Attempt(Box<AttemptRow<'a>>),
     LimitChanged {
         host: Option<&'a str>,
         limit: usize,
@@ -95,31 +97,29 @@ pub(super) fn line(event: &Event) -> Option<String> {
     Some(json.gathered).filter(|line| !line.is_empty())
 }
 
-impl Reporter for Json {
-    fn event(&mut self, event: &Event) {
-        let quiet = self.volume == Volume::Quiet;
-        let mut names = CarriedNames::default();
-        let line = match event {
-            Event::InputFailed(error) => Line::InputFailed {
+impl<'a> Line<'a> {
+    /// Returns the line of an event; `None` for one that has none. `names` are those of the rows
+    /// before.
+    pub(super) fn of(event: &'a Event, names: &'a mut CarriedNames) -> Option<Self> {
+        Some(match event {
+            Event::InputFailed(error) => Self::InputFailed {
                 error: error.into(),
             },
-            Event::TooManyErrors(failed) => Line::TooManyErrors { failed: *failed },
-            Event::Stopped(error) => Line::Stopped {
+            Event::TooManyErrors(failed) => Self::TooManyErrors { failed: *failed },
+            Event::Stopped(error) => Self::Stopped {
                 error: error.into(),
             },
-            Event::Warned(warning) => Line::Warned {
+            Event::Warned(warning) => Self::Warned {
                 message: warning.to_string(),
             },
-            Event::Ended(outcome) if !quiet || matches!(outcome.status, Status::Failed(_)) => {
-                Line::Ended(Box::new(ResultRow::new(outcome, &mut names)))
-            }
-            _ if quiet => return,
-            Event::Started(transfer) => Line::Started {
+            Event::Ended(outcome) => Self::Ended(Box::new(ResultRow::new(outcome, names))),
+            Event::Attempted(attempt) => Self::Attempt(Box::new(AttemptRow::new(attempt))),
+            Event::Started(transfer) => Self::Started {
                 row: transfer.row,
                 label: &transfer.label,
                 url: &transfer.url,
             },
-            Event::Redirected { transfer, to } => Line::Redirected {
+            Event::Redirected { transfer, to } => Self::Redirected {
                 row: transfer.row,
                 to,
             },
@@ -128,20 +128,20 @@ impl Reporter for Json {
                 attempts,
                 error,
                 wait,
-            } => Line::Retrying {
+            } => Self::Retrying {
                 row: transfer.row,
                 attempts: *attempts,
                 error: error.into(),
-                wait_ms: super::millis(*wait),
+                wait_ms: millis(*wait),
             },
-            Event::LimitChanged { host, limit, why } => Line::LimitChanged {
+            Event::LimitChanged { host, limit, why } => Self::LimitChanged {
                 host: host.as_deref(),
                 limit: *limit,
                 why: why.name(),
             },
-            Event::HostWaits { host, wait, why } => Line::HostWaits {
+            Event::HostWaits { host, wait, why } => Self::HostWaits {
                 host,
-                wait_ms: super::millis(*wait),
+                wait_ms: millis(*wait),
                 why: why.map(|why| why.cause.name()),
                 http_status: why.and_then(|why| match why.cause {
                     WaitCause::Status(status) => Some(status),
@@ -149,14 +149,31 @@ impl Reporter for Json {
                 }),
                 retry_after: why.is_some_and(|why| why.retry_after),
             },
-            Event::ProxyWaits { proxy, wait, why } => Line::ProxyWaits {
+            Event::ProxyWaits { proxy, wait, why } => Self::ProxyWaits {
                 proxy,
-                wait_ms: super::millis(*wait),
+                wait_ms: millis(*wait),
                 why: why.cause.name(),
             },
-            _ => return,
+            _ => return None,
+        })
+    }
+}
+
+impl Reporter for Json {
+    fn event(&mut self, event: &Event) {
+        let is_shown = match event {
+            Event::InputFailed(_)
+            | Event::TooManyErrors(_)
+            | Event::Stopped(_)
+            | Event::Warned(_) => true,
+            Event::Ended(outcome) if matches!(outcome.status, Status::Failed(_)) => true,
+            Event::Attempted(_) => self.volume == Volume::Verbose,
+            _ => self.volume != Volume::Quiet,
         };
-        self.line(&line);
+        let mut names = CarriedNames::default();
+        if is_shown && let Some(line) = Line::of(event, &mut names) {
+            self.line(&line);
+        }
     }
 
     fn notice(&mut self, notice: &Notice<'_>) {

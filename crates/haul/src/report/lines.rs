@@ -13,7 +13,7 @@ use crate::exit::Problem;
 use crate::report::escape::printable;
 use crate::report::progress::short;
 use crate::report::saved::{self, unexpected};
-use crate::report::{Detail, Items, Notice, Summary, Volume, format};
+use crate::report::{Detail, Items, Notice, Summary, Volume, attempt, format};
 
 /// Turns events into lines, aligned as far as can be known in advance.
 #[derive(Debug)]
@@ -90,6 +90,9 @@ impl Lines {
                     ),
                 );
                 causes(error, out);
+            }
+            Event::Attempted(attempt) if verbose => {
+                line(out, &format!("times  {}", attempt::line(attempt)));
             }
             Event::LimitChanged { host, limit, why } if verbose => {
                 let why = match why {

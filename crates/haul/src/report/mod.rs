@@ -1,12 +1,14 @@
 //! What people and programs get to see of a run. Reporters listen to events; nothing here changes
 //! what happens.
 
+mod attempt;
 mod bar;
 pub(crate) mod escape;
 pub(crate) mod format;
 mod frame;
 mod json;
 pub(crate) mod lines;
+mod log;
 mod plain;
 pub(crate) mod plan;
 mod progress;
@@ -14,6 +16,7 @@ mod results;
 pub(crate) mod row;
 mod saved;
 mod screen;
+mod several;
 mod summary;
 mod throughput;
 mod total;
@@ -30,9 +33,11 @@ use self::plain::Plain;
 use self::progress::Progress;
 use crate::exit::Problem;
 
+pub(crate) use self::log::Log;
 #[cfg(feature = "parquet")]
 pub(crate) use self::results::columns::{ColumnFormat, Encoder, Shape};
 pub(crate) use self::results::{Csv, Form, Lost, Results, ResultsPlan, Sources};
+pub(crate) use self::several::Several;
 pub(crate) use self::summary::Summary;
 pub(crate) use self::total::Total;
 
@@ -62,6 +67,12 @@ pub(crate) trait Reporter {
 
     /// Removes what it has drawn from the terminal.
     fn leave(&mut self) {}
+
+    /// Returns what it could not write, once, in words for people; `None` if there is nothing to
+    /// tell.
+    fn take_trouble(&mut self) -> Option<String> {
+        None
+    }
 
     /// Closes the report.
     fn finish(&mut self, summary: &Summary);

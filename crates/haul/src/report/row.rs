@@ -3,6 +3,8 @@
 
 mod carried;
 
+use std::time::SystemTime;
+
 /// The fields of a row, in their order. Those of `error` stand alone in a table.
 pub(crate) use haulage::source::RESULT_COLUMNS as FIELDS;
 use haulage::{Checksum, Error, Outcome, Renamed};
@@ -88,11 +90,7 @@ impl<'a> ResultRow<'a> {
             segments: outcome.known_segments(),
             resumed: outcome.known_resumed(),
             restarted: outcome.restart_reason.as_deref(),
-            // A clock outside the years -9999 to 9999 is no reason to fail.
-            started: format!(
-                "{:.3}",
-                Timestamp::try_from(outcome.started).unwrap_or_default()
-            ),
+            started: time(outcome.started),
             duration_ms: super::millis(outcome.duration),
             etag: outcome.etag.as_deref(),
             last_modified: outcome.last_modified.as_deref(),
@@ -102,6 +100,12 @@ impl<'a> ResultRow<'a> {
             carried: names.of(&outcome.carried),
         }
     }
+}
+
+/// Returns a time as RFC 3339 has it, to the millisecond, in UTC.
+pub(crate) fn time(time: SystemTime) -> String {
+    // A clock outside the years -9999 to 9999 is no reason to fail.
+    format!("{:.3}", Timestamp::try_from(time).unwrap_or_default())
 }
 
 impl From<&Error> for Failure {

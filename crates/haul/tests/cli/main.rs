@@ -17,6 +17,8 @@ mod formats;
 mod html_reports;
 mod interruptions;
 mod lists;
+mod logs;
+mod metrics;
 mod on_complete;
 mod option_files;
 mod output;
@@ -147,6 +149,7 @@ impl Sandbox {
             .args(arguments)
             .current_dir(self.path())
             .env("XDG_CONFIG_HOME", self.path().join("config"))
+            .env_remove("RUST_LOG")
             .env_remove("http_proxy")
             .env_remove("https_proxy")
             .env_remove("HTTPS_PROXY")

@@ -165,6 +165,29 @@ fn ctrl_c_leaves_no_line_of_the_bar() {
 }
 
 #[test]
+fn run_that_is_traced_has_no_bar() {
+    let (origin, gate, sandbox) = (Origin::plain(), Gate::new(), Sandbox::new());
+    let (mut terminal, slave) = Terminal::new(24, 100);
+    origin.on("/a", Script::ok(Body::of("x")).hold(&gate));
+    let url = origin.url("/a");
+    let mut command = sandbox.command(&["--progress", "bar", &url]);
+    command
+        .env("TERM", "xterm")
+        .env("RUST_LOG", "haulage::run=debug");
+    command.stderr(slave).stdout(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    drop(command);
+    gate.wait_reached(1);
+    gate.open();
+    while terminal.read() {
+        assert!(!terminal.rows().iter().any(|row| is_bar(row)));
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let rows = terminal.rows();
+    assert!(rows[0].contains("haulage::run: run begins"), "{rows:?}");
+}
+
+#[test]
 fn a_resize_leaves_no_line_of_the_bar() {
     for (before, after) in [(100, 50), (60, 200)] {
         let (origin, gate, sandbox) = (Origin::plain(), Gate::new(), Sandbox::new());

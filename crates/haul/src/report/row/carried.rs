@@ -22,6 +22,14 @@ pub(crate) struct Carried<'a> {
 }
 
 impl<'a> Carried<'a> {
+    /// Returns what a row carries that carries nothing.
+    pub(crate) const fn none() -> Self {
+        Self {
+            names: &[],
+            pairs: &[],
+        }
+    }
+
     /// Returns the names in the results, each with its value.
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (&'a Arc<str>, &'a Arc<str>)> {
         let values = self.pairs.iter().map(|(_, value)| value);
