@@ -11,7 +11,7 @@ import random
 import subprocess
 import time
 
-from bench.lib import files, measure, options
+from bench.lib import files, measure, options, process
 from bench.lib.browser import Browser
 from bench.lib.errors import BenchError, built
 from bench.lib.origin import Origin
@@ -21,7 +21,8 @@ MOST_BYTES = 400_000
 HOSTS = ("images", "video", "archive", "mirror", "docs")
 # Hosts of which every response is broken: haul gives them up, and goes on with the others.
 BROKEN_HOSTS = ("resets", "cut", "legacy")
-# How one item in twenty fails: at which host, and what is asked there. `None` stands for any of HOSTS.
+# How one item in twenty fails: at which host, and what is asked there. `None` stands for any of
+# HOSTS.
 FAILURES = {
     "http": (None, "bytes/1K/{name}?status=404"),
     "redirect": (None, "bytes/1K/{name}?status=302"),
@@ -115,6 +116,7 @@ return {
   wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
 };
 """
+SAID = "return document.getElementById('said').textContent"
 SEARCH = """
 const field = document.getElementById("search");
 field.value = arguments[0];
@@ -146,7 +148,7 @@ def look_at(browser, page, expected):
     if expected["failed"] and seen["rows"] != min(expected["failed"], 20):
         faults.append(f"it lists {seen['rows']} failures")
     if expected["failed"]:
-        faults += search_in(browser, expected)
+        faults += search_in(browser, expected) + copy_from(browser, expected)
     for width in (400, 1280):
         browser.set_width(width)
         wide = browser.run(LOOK, [])["wide"]
@@ -154,6 +156,14 @@ def look_at(browser, page, expected):
             faults.append(f"it is {wide} pixels wider than {width}")
     faults += [f"console: {level} {text}" for level, text in browser.log() if level != "DEBUG"]
     return faults
+
+
+def copy_from(browser, expected):
+    """What is wrong with the button that copies the URLs of what failed."""
+    browser.run("document.getElementById('copy').click()")
+    said = process.wait_until(lambda: browser.run(SAID) if "opied" in browser.run(SAID) else "", 5)
+    wanted = f"Copied {expected['failed']:,} URLs."
+    return [] if said == wanted else [f"the button to copy says {said!r} instead of {wanted!r}"]
 
 
 def search_in(browser, expected):

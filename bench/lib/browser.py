@@ -36,6 +36,7 @@ class Browser:
             wanted = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
             session = self._call("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
             self.base += f"/session/{session['sessionId']}"
+            self._devtools("Browser.grantPermissions", permissions=["clipboardReadWrite", "clipboardSanitizedWrite"])
         except BaseException:
             process.stop(self.driver)
             raise
