@@ -8,6 +8,7 @@ use std::sync::Arc;
 use arrow_schema::DataType;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::file::reader::ChunkReader;
 
 use super::batch::{BatchRows, Projection, ROWS, unusable};
 use super::decoding::guarded;
@@ -37,8 +38,26 @@ impl ParquetList {
         input: impl Into<Arc<str>>,
         options: &ListOptions,
     ) -> Result<Self, Error> {
-        let (input, base) = (input.into(), options.base()?);
-        let open = || ParquetRecordBatchReaderBuilder::try_new(file).map_err(io::Error::other);
+        Self::of(file, input.into(), options)
+    }
+
+    /// Opens a list in memory.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn of_bytes(
+        bytes: bytes::Bytes,
+        input: &str,
+        options: &ListOptions,
+    ) -> Result<Self, Error> {
+        Self::of(bytes, input.into(), options)
+    }
+
+    fn of(
+        reader: impl ChunkReader + 'static,
+        input: Arc<str>,
+        options: &ListOptions,
+    ) -> Result<Self, Error> {
+        let base = options.base()?;
+        let open = || ParquetRecordBatchReaderBuilder::try_new(reader).map_err(io::Error::other);
         let builder = guarded(&input, open).map_err(|cause| unusable(&cause))?;
         let projection = Projection::of(builder.schema(), options)?;
         let carried = projection.carried(builder.schema());
@@ -229,10 +248,9 @@ mod tests {
         for at in footer - length as usize..footer {
             let mut damaged = bytes.clone();
             damaged[at] ^= 0x1F;
-            let mut file = tempfile::tempfile().unwrap();
-            file.write_all(&damaged).unwrap();
             let options = ListOptions::default();
-            let rows = ParquetList::new(file, "a.parquet", &options).map(|mut list| {
+            let list = ParquetList::of_bytes(damaged.into(), "a.parquet", &options);
+            let rows = list.map(|mut list| {
                 let rows = list.by_ref().count();
                 (rows, list.take_error())
             });
