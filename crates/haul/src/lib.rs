@@ -15,6 +15,7 @@ mod cookies;
 mod demo;
 pub mod embedded;
 mod exit;
+mod explain;
 mod foreign_flags;
 #[cfg_attr(not(feature = "report"), path = "no_html_report.rs")]
 mod html_report;
@@ -68,6 +69,7 @@ pub fn run_command() -> ExitCode {
         Some(Command::Check(arguments)) => check_command::run(arguments),
         Some(Command::Config(_)) => config::print(&read.command, &read.typed, &read.configured),
         Some(Command::Demo(demo)) => demo::run(demo),
+        Some(Command::Explain { topic }) => explain::print(*topic),
         Some(Command::Report(arguments)) => html_report::print(arguments),
         Some(Command::Results(arguments)) => results_command::print(arguments),
         Some(Command::Completions { shell }) => manual::completions(*shell),

@@ -14,6 +14,7 @@ use http::{HeaderName, HeaderValue};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, civil};
 
+use crate::explain;
 #[cfg(feature = "parquet")]
 use crate::report::ColumnFormat;
 
@@ -371,38 +372,15 @@ impl FromStr for HostFilter {
 
 /// Returns a parser for the names of kinds of errors.
 pub(crate) fn error_kinds() -> impl TypedValueParser<Value = ErrorKind> {
-    let value = |kind: ErrorKind| PossibleValue::new(kind.name()).help(meaning(kind));
+    let value = |kind: ErrorKind| {
+        let summary = explain::summary(kind).trim_end_matches('.');
+        PossibleValue::new(kind.name()).help(summary)
+    };
     let names = PossibleValuesParser::new(ErrorKind::ALL.map(value));
     names.try_map(|name| {
         let mut kinds = ErrorKind::ALL.into_iter();
         kinds.find(|kind| kind.name() == name).ok_or("unknown")
     })
-}
-
-/// Returns what a kind of error means, for the help.
-fn meaning(kind: ErrorKind) -> &'static str {
-    match kind {
-        ErrorKind::Input => "The row cannot be used",
-        ErrorKind::Name => "The name cannot be a file",
-        ErrorKind::Dns => "The host has no address",
-        ErrorKind::Connect => "No connection",
-        ErrorKind::Tls => "No TLS, such as for a bad certificate",
-        ErrorKind::Timeout => "Nothing was received for too long",
-        ErrorKind::Reset => "The connection broke",
-        ErrorKind::Protocol => "The response is no HTTP",
-        ErrorKind::Incomplete => "The file was cut short",
-        ErrorKind::Http => "The server refused, such as with 404",
-        ErrorKind::Redirect => "A redirect cannot be followed",
-        ErrorKind::Refused => "haul was told not to, such as by --public-only",
-        ErrorKind::Changed => "The file changed while it was downloaded",
-        ErrorKind::Checksum => "The checksum is another one",
-        ErrorKind::Decode => "The content cannot be decoded",
-        ErrorKind::Disk => "The file cannot be written",
-        ErrorKind::Exists => "There is another file",
-        ErrorKind::Cancelled => "The run was stopped",
-        ErrorKind::Command => "The command of --on-complete failed",
-        _ => "",
-    }
 }
 
 /// An instant: so long ago, or a date and time.

@@ -25,6 +25,7 @@ pub(crate) use self::completion::Completion;
 pub(crate) use self::excerpt::Excerpt;
 pub(crate) use self::logins::Logins;
 use crate::metrics::{MetricsAddress, PromFile};
+use crate::explain::{Topic, TopicParser};
 use crate::password::Prompt;
 use crate::values::{
     Header, HostAddresses, HostFilter, Rate, ResultsTarget, Since, Size, Span, User, at_least_one,
@@ -112,6 +113,14 @@ pub(crate) enum Command {
     /// comment that says why. To download them again: haul check DIR > wrong.txt, and then haul -d
     /// DIR -i wrong.txt --exists overwrite. The exit status is 1 if there are any.
     Check(CheckArgs),
+    /// Explain a kind of error, or an HTTP status, and say what to do about it
+    ///
+    /// Without KIND, the kinds are listed, with one line each.
+    Explain {
+        /// Kind of error, as in messages and results, or an HTTP status such as 404
+        #[arg(value_name = "KIND", value_parser = TopicParser)]
+        topic: Option<Topic>,
+    },
     /// Show the options of a command line, the environment and the configuration file
     ///
     /// Takes the options of a download, and downloads nothing. Each option is a line in the format

@@ -174,6 +174,9 @@ impl Lines {
             );
             line(out, &text);
         }
+        for text in summary.failures.lines() {
+            line(out, &text);
+        }
         if summary.is_empty() {
             line(out, "the list has no URLs");
         } else {

@@ -7,6 +7,7 @@ use haulage::{ErrorKind, Event, Status};
 use serde::Serialize;
 
 use crate::exit::Exit;
+use crate::report::failure_groups::FailureGroups;
 use crate::report::format;
 
 /// Counts of items by outcome, and of bytes.
@@ -20,6 +21,8 @@ pub(crate) struct Summary {
     pub(crate) planned: u64,
     /// Items that failed; those that were only stopped do not count.
     pub(crate) failed: u64,
+    /// The same, by reason and host.
+    pub(crate) failures: FailureGroups,
     /// Items that had started when the run was stopped.
     pub(crate) cancelled: u64,
     /// Cancelled items of which bytes are kept for the next run.
@@ -75,7 +78,10 @@ impl Summary {
                 self.cancelled += 1;
                 self.partial += u64::from(outcome.kept > 0);
             }
-            Status::Failed(_) => self.failed += 1,
+            Status::Failed(error) => {
+                self.failed += 1;
+                self.failures.add(outcome, error);
+            }
             _ => {}
         }
     }

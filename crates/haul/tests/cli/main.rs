@@ -12,6 +12,7 @@ mod cookies;
 mod credentials;
 mod demo;
 mod downloads;
+mod explain;
 mod fetched_lists;
 mod formats;
 mod html_reports;

@@ -289,7 +289,7 @@ fn a_failure_is_one_line_and_its_causes_are_for_who_asks() {
     let sandbox = Sandbox::new();
     let url = origin.url("/a");
     let ran = sandbox.haul(&["--retries", "0", &url]);
-    assert_eq!(ran.stderr.lines().count(), 2, "{}", ran.stderr);
+    assert_eq!(ran.stderr.lines().count(), 3, "{}", ran.stderr);
     assert!(ran.stderr.starts_with("failed: a: "), "{}", ran.stderr);
     let ran = sandbox.haul(&["--retries", "1", "-v", &url]);
     let causes = ran

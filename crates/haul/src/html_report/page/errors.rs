@@ -1,8 +1,7 @@
 //! What failed, and why: by kind, by host, and each item.
 
-use haulage::ErrorKind;
-
 use super::tables::Table;
+use crate::explain;
 use crate::html_report::aggregate::{Aggregate, Encoded};
 use crate::html_report::html::{number, short_text};
 
@@ -36,7 +35,7 @@ fn kinds(items: &Aggregate) -> String {
         table.row(&[
             format!("<th scope=\"row\">{kind}</th>"),
             value,
-            format!("<td>{}</td>", meaning(kind)),
+            format!("<td>{}</td>", explain::summary(kind)),
         ]);
     }
     table.finish()
@@ -98,30 +97,4 @@ fn each(failures: &Encoded) -> String {
          message</th></tr></thead><tbody></tbody></table></div>\n\
          <p><button type=\"button\" id=\"more\" hidden>Show more</button></p>\n"
     )
-}
-
-/// Returns what a kind of error means, in plain words.
-fn meaning(kind: ErrorKind) -> &'static str {
-    match kind {
-        ErrorKind::Input => "The row or the URL cannot be used.",
-        ErrorKind::Name => "The name cannot be used for a file.",
-        ErrorKind::Dns => "The name of the host has no address.",
-        ErrorKind::Connect => "No connection could be made.",
-        ErrorKind::Tls => "The secure connection failed, for example because of a certificate.",
-        ErrorKind::Timeout => "The server sent nothing for too long.",
-        ErrorKind::Reset => "The connection broke.",
-        ErrorKind::Protocol => "The server sent something that is not valid HTTP.",
-        ErrorKind::Incomplete => "The file ended before its announced length.",
-        ErrorKind::Http => "The server answered with an error status, such as 404.",
-        ErrorKind::Redirect => "There were too many redirects, or one that leads nowhere.",
-        ErrorKind::Refused => "An option or rule of haul forbids it.",
-        ErrorKind::Changed => "The file on the server changed during the download.",
-        ErrorKind::Checksum => "The file does not have the expected checksum.",
-        ErrorKind::Decode => "The compressed file could not be decompressed.",
-        ErrorKind::Disk => "The file could not be written.",
-        ErrorKind::Exists => "Another file has that name.",
-        ErrorKind::Cancelled => "The run was stopped.",
-        ErrorKind::Command => "The command that runs after each download failed.",
-        _ => "",
-    }
 }
