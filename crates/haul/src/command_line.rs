@@ -1,11 +1,11 @@
 //! From the words of the command line to arguments: options of other programs are answered, and
 //! what is configured is added.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 
-use crate::args::Arguments;
+use crate::args::{Arguments, short_help};
 use crate::config::{self, Configured, Environment, Typed};
 use crate::exit::{Exit, Problem};
 use crate::foreign_flags;
@@ -55,7 +55,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arg
 
 fn typed(arguments: impl IntoIterator<Item = OsString>) -> Result<(clap::Command, Typed), Stop> {
     let arguments: Vec<_> = arguments.into_iter().collect();
-    let mut command = built(arguments.get(1).map(OsString::as_os_str));
+    let mut command = built(&arguments);
     let translated = foreign_flags::translate(&command, arguments).map_err(Stop::Problems)?;
     let matches = command.try_get_matches_from_mut(&translated.words)?;
     let typed = Typed {
@@ -66,10 +66,14 @@ fn typed(arguments: impl IntoIterator<Item = OsString>) -> Result<(clap::Command
     Ok((command, typed))
 }
 
-/// Returns the command, built as far as a command line needs that begins with this word.
-fn built(first: Option<&OsStr>) -> clap::Command {
+/// Returns the command, built as far as this command line needs.
+fn built(words: &[OsString]) -> clap::Command {
     let mut command = Arguments::command();
-    if first.is_some_and(|first| command.find_subcommand(first).is_some()) {
+    if short_help::is_wanted(words) {
+        command = short_help::shorten(command);
+    }
+    let is_subcommand = |first: &OsString| command.find_subcommand(first).is_some();
+    if words.get(1).is_some_and(is_subcommand) {
         command.build();
     } else {
         // `build` would build the subcommands too. What this renders is a constant.

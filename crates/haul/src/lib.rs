@@ -16,6 +16,7 @@ mod demo;
 pub mod embedded;
 mod exit;
 mod explain;
+mod first_contact;
 mod foreign_flags;
 #[cfg_attr(not(feature = "report"), path = "no_html_report.rs")]
 mod html_report;
@@ -57,6 +58,10 @@ use crate::settings::Settings;
 pub fn run_command() -> ExitCode {
     #[cfg(feature = "parquet")]
     panics::explain();
+    // The first one is the name of the program.
+    if std::env::args_os().len() < 2 {
+        return shown(first_contact::print()).into();
+    }
     let read = match command_line::read(std::env::args_os(), &Environment::of_process()) {
         Ok(read) => read,
         Err(stop) => return stop.show().into(),
@@ -64,7 +69,11 @@ pub fn run_command() -> ExitCode {
     if let Some(wrong) = trace::start() {
         report::tell(&wrong);
     }
-    let ended = match &read.arguments.command {
+    shown(dispatch(read)).into()
+}
+
+fn dispatch(read: Read) -> Result<Exit, Problem> {
+    match &read.arguments.command {
         None => download(read),
         Some(Command::Check(arguments)) => check_command::run(arguments),
         Some(Command::Config(_)) => config::print(&read.command, &read.typed, &read.configured),
@@ -74,13 +83,15 @@ pub fn run_command() -> ExitCode {
         Some(Command::Results(arguments)) => results_command::print(arguments),
         Some(Command::Completions { shell }) => manual::completions(*shell),
         Some(Command::Man) => manual::page(),
-    };
-    ended
-        .unwrap_or_else(|problem: Problem| {
-            report::show(&problem);
-            problem.exit
-        })
-        .into()
+    }
+}
+
+/// Shows the problem, if there is one, and returns the status to exit with.
+fn shown(ended: Result<Exit, Problem>) -> Exit {
+    ended.unwrap_or_else(|problem| {
+        report::show(&problem);
+        problem.exit
+    })
 }
 
 fn download(read: Read) -> Result<Exit, Problem> {

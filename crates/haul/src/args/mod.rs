@@ -10,6 +10,7 @@ mod columns;
 mod completion;
 mod excerpt;
 mod logins;
+pub(crate) mod short_help;
 
 use std::path::PathBuf;
 
@@ -24,8 +25,8 @@ pub(crate) use self::columns::TableColumns;
 pub(crate) use self::completion::Completion;
 pub(crate) use self::excerpt::Excerpt;
 pub(crate) use self::logins::Logins;
-use crate::metrics::{MetricsAddress, PromFile};
 use crate::explain::{Topic, TopicParser};
+use crate::metrics::{MetricsAddress, PromFile};
 use crate::password::Prompt;
 use crate::values::{
     Header, HostAddresses, HostFilter, Rate, ResultsTarget, Since, Size, Span, User, at_least_one,
@@ -44,8 +45,7 @@ use crate::values::{
     args_override_self = true,
     disable_help_subcommand = true,
     override_usage = "haul [OPTIONS] URL...\n       haul [OPTIONS] -i LIST\n       haul <COMMAND>",
-    after_help = EXAMPLES,
-    after_long_help = format!("{EXAMPLES}\n\n{EXIT_STATUS}")
+    after_help = format!("{EXIT_STATUS}\n\n{EXAMPLES}")
 )]
 // Nothing refers to the group of all options, which takes time at each start.
 #[group(skip)]
@@ -224,12 +224,12 @@ pub(crate) struct Download {
     #[arg(value_name = "URL", value_hint = ValueHint::Url)]
     pub(crate) urls: Vec<String>,
 
-    /// Read URLs from this file, in one of many formats; - is standard input
+    /// Read URLs from this list; - is standard input
     ///
-    /// FILE may also be a folder, or a pattern in quotes such as 'urls/*.parquet': all files in it
-    /// are read, one after another. FILE may also be a URL: then the list is fetched first, and
-    /// relative URLs in it are relative to that. --input-format names the formats. Files compressed
-    /// with gzip, zstd, bzip2 or xz are decompressed. May be repeated.
+    /// FILE may be in one of many formats, which --input-format names. It may also be a folder, or
+    /// a pattern in quotes such as 'urls/*.parquet': all files in it are read, one after another.
+    /// FILE may also be a URL: then the list is fetched first, and relative URLs in it are relative
+    /// to that. Files compressed with gzip, zstd, bzip2 or xz are decompressed. May be repeated.
     ///
     /// A list of text has one URL per line. Fields may follow the URL, separated by TABs: out=NAME
     /// sets the file name, label=TEXT the name shown in progress output, ALGO=HEX (such as
@@ -304,7 +304,9 @@ pub(crate) struct Download {
     #[arg(short, long, help_heading = "Input")]
     pub(crate) globoff: bool,
 
-    /// Download into this folder; it is created if missing
+    /// Download into this folder
+    ///
+    /// It is created if it is missing.
     #[arg(
         short,
         long = "dir",
@@ -315,7 +317,7 @@ pub(crate) struct Download {
     )]
     pub(crate) directory: PathBuf,
 
-    /// Save the file under this name; - writes it to standard output
+    /// Save under this name; - is standard output
     ///
     /// DIR/, or a folder that exists, saves the file in that folder under its own name. The name is
     /// relative to --dir. It may be absolute or contain ..; .haul is then in the folder of the
@@ -435,7 +437,9 @@ pub(crate) struct Download {
     #[arg(long, help_heading = "Speed and limits")]
     pub(crate) robots: bool,
 
-    /// Maximum bytes per second in total, such as 500K, 5M, 1.5M/s; 0 is no limit
+    /// Maximum bytes per second in total, such as 1.5M
+    ///
+    /// Takes the units of --max-size; /s may follow. 0 is no limit.
     #[arg(long, value_name = "RATE", help_heading = "Speed and limits")]
     pub(crate) limit_rate: Option<Rate>,
 
@@ -555,16 +559,16 @@ pub(crate) struct Download {
     #[arg(
         long,
         value_name = "HOST:PORT:ADDRESS[,ADDRESS]...",
-        help_heading = "Requests"
+        help_heading = "Network"
     )]
     pub(crate) resolve: Vec<HostAddresses>,
 
     /// Connect to IPv4 addresses only
-    #[arg(short = '4', long, conflicts_with = "ipv6", help_heading = "Requests")]
+    #[arg(short = '4', long, conflicts_with = "ipv6", help_heading = "Network")]
     pub(crate) ipv4: bool,
 
     /// Connect to IPv6 addresses only
-    #[arg(short = '6', long, help_heading = "Requests")]
+    #[arg(short = '6', long, help_heading = "Network")]
     pub(crate) ipv6: bool,
 
     /// Refuse addresses that are not public, such as 127.0.0.1, 10.0.0.0/8 and 169.254.169.254
@@ -573,25 +577,25 @@ pub(crate) struct Download {
     /// it, for redirects, mirrors and --resolve too. A name must have at least one public address;
     /// the others are left out. Public is what the registries of IANA call globally reachable.
     /// Through a proxy that looks names up itself, haul cannot enforce this.
-    #[arg(long, help_heading = "Requests")]
+    #[arg(long, help_heading = "Network")]
     pub(crate) public_only: bool,
 
     /// Connect from this address of this machine, or by this network interface, such as eth0
     ///
     /// With an address, haul connects only to addresses of the same family (IPv4 or IPv6).
-    #[arg(long, value_name = "ADDRESS|NAME", help_heading = "Requests")]
+    #[arg(long, value_name = "ADDRESS|NAME", help_heading = "Network")]
     pub(crate) interface: Option<Interface>,
 
     /// Use HTTP/1.1 even where HTTP/2 could be negotiated
     #[arg(
         long = "http1.1",
         conflicts_with = "http2_prior_knowledge",
-        help_heading = "Requests"
+        help_heading = "Network"
     )]
     pub(crate) http1: bool,
 
     /// Use HTTP/2 only, without TLS too; fails if the server does not support it
-    #[arg(long, help_heading = "Requests")]
+    #[arg(long, help_heading = "Network")]
     pub(crate) http2_prior_knowledge: bool,
 
     /// Refuse plain http: URLs, and redirects to them
@@ -602,10 +606,10 @@ pub(crate) struct Download {
     #[arg(long, help_heading = "Requests")]
     pub(crate) allow_downgrade: bool,
 
-    /// Send this header with each request; 'NAME;' sends one without a value
+    /// Send this header with each request
     ///
-    /// Headers that may identify you are sent only to the origin of the URL as given, not to other
-    /// hosts that it redirects to. May be repeated.
+    /// 'NAME;' sends a header without a value. Headers that may identify you are sent only to the
+    /// origin of the URL as given, not to other hosts that it redirects to. May be repeated.
     #[arg(
         short = 'H',
         long = "header",
@@ -656,7 +660,7 @@ pub(crate) struct Download {
         short = 'b',
         long = "cookie",
         value_name = "NAME=VALUE[; NAME=VALUE]...",
-        help_heading = "Requests"
+        help_heading = "Logins and cookies"
     )]
     pub(crate) cookies: Vec<String>,
 
@@ -669,7 +673,7 @@ pub(crate) struct Download {
         long,
         value_name = "FILE",
         value_hint = ValueHint::FilePath,
-        help_heading = "Requests"
+        help_heading = "Logins and cookies"
     )]
     pub(crate) load_cookies: Option<PathBuf>,
 
@@ -681,7 +685,7 @@ pub(crate) struct Download {
         long,
         value_name = "FILE",
         value_hint = ValueHint::FilePath,
-        help_heading = "Requests"
+        help_heading = "Logins and cookies"
     )]
     pub(crate) save_cookies: Option<PathBuf>,
 
@@ -695,7 +699,7 @@ pub(crate) struct Download {
         long,
         value_name = "FILE",
         value_hint = ValueHint::FilePath,
-        help_heading = "Requests"
+        help_heading = "Certificates and TLS"
     )]
     pub(crate) cacert: Option<PathBuf>,
 
@@ -704,7 +708,7 @@ pub(crate) struct Download {
         long,
         value_name = "DIR",
         value_hint = ValueHint::DirPath,
-        help_heading = "Requests"
+        help_heading = "Certificates and TLS"
     )]
     pub(crate) capath: Option<PathBuf>,
 
@@ -717,7 +721,7 @@ pub(crate) struct Download {
         long,
         value_name = "FILE",
         value_hint = ValueHint::FilePath,
-        help_heading = "Requests"
+        help_heading = "Certificates and TLS"
     )]
     pub(crate) cert: Option<PathBuf>,
 
@@ -727,7 +731,7 @@ pub(crate) struct Download {
         value_name = "FILE",
         value_hint = ValueHint::FilePath,
         requires = "cert",
-        help_heading = "Requests"
+        help_heading = "Certificates and TLS"
     )]
     pub(crate) key: Option<PathBuf>,
 
@@ -740,23 +744,30 @@ pub(crate) struct Download {
         long = "pinnedpubkey",
         value_name = "HASHES|FILE",
         value_hint = ValueHint::FilePath,
-        help_heading = "Requests"
+        help_heading = "Certificates and TLS"
     )]
     pub(crate) pinned_keys: Option<String>,
 
     /// Use TLS 1.3 only, instead of 1.2 and 1.3
-    #[arg(long = "tlsv1.3", help_heading = "Requests")]
+    #[arg(long = "tlsv1.3", help_heading = "Certificates and TLS")]
     pub(crate) tls13: bool,
 
     /// Maximum version of TLS
-    #[arg(long, value_name = "VERSION", value_enum, help_heading = "Requests")]
+    #[arg(
+        long,
+        value_name = "VERSION",
+        value_enum,
+        help_heading = "Certificates and TLS"
+    )]
     pub(crate) tls_max: Option<TlsMax>,
 
     /// Accept any certificate: others can read and change everything on the way
-    #[arg(short = 'k', long, help_heading = "Requests")]
+    #[arg(short = 'k', long, help_heading = "Certificates and TLS")]
     pub(crate) insecure: bool,
 
-    /// Use this proxy: [SCHEME://][USER:PASSWORD@]HOST[:PORT]; '' uses none
+    /// Use this proxy, such as http://HOST:PORT
+    ///
+    /// The form is [SCHEME://][USER:PASSWORD@]HOST[:PORT]; '' uses no proxy.
     ///
     /// Schemes: http (the default), https, socks4, socks4a, socks5, socks5h. With socks4 and
     /// socks5, names are looked up here (--resolve, -4, -6); with all others, by the proxy. Without

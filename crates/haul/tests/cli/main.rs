@@ -14,6 +14,7 @@ mod demo;
 mod downloads;
 mod explain;
 mod fetched_lists;
+mod first_contact;
 mod formats;
 mod html_reports;
 mod interruptions;

@@ -188,7 +188,7 @@ fn messages_of_usage_are_as_recorded() {
     let sandbox = Sandbox::new();
     sandbox.write("list.txt", "");
     let lines = [
-        "",
+        "-j 4",
         "example.org/a",
         "list.txt",
         "-i missing.txt",

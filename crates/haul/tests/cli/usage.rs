@@ -11,7 +11,7 @@ fn a_wrong_command_line_ends_with_2_and_says_what_to_do() {
     sandbox.write("SHA256SUMS", "");
     sandbox.write("sums", &format!("# sums\n{}  a\n", "0".repeat(64)));
     for (line, says) in [
-        ("", "nothing to do"),
+        ("-j 4", "nothing to do"),
         ("example.org/a", "https://example.org/a"),
         ("//host/a", "did you mean https://host/a?"),
         ("\"http://a.example/\"", "leave out the quotes"),
