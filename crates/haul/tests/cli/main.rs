@@ -35,6 +35,7 @@ mod sharing;
 mod snapshots;
 mod targets;
 mod terminal;
+mod upgrades;
 mod usage;
 
 use std::path::Path;

@@ -75,7 +75,9 @@ impl Unfit {
         let disk = |why: &str| Error::new(ErrorKind::Disk, format!("{path} {why}"));
         match self {
             Self::Foreign => disk("is another program's database; move it away"),
-            Self::Newer => disk("was written by a newer version; use that, or another folder"),
+            Self::Newer => disk(
+                "was written by a newer version of haul; update haul, or choose another folder (--dir)",
+            ),
             Self::Broken(cause) => failed(&format!("cannot use {path}"), cause),
         }
     }
