@@ -243,6 +243,13 @@ impl Error {
         error
     }
 
+    /// Sets the status that the server answered with; `None` if it is not known.
+    #[must_use]
+    pub(crate) fn with_status(mut self, status: Option<u16>) -> Self {
+        self.0.status = status;
+        self
+    }
+
     /// Sets how long the server asks to wait (RFC 9110 §10.2.3); `None` if it does not say.
     #[must_use]
     pub(crate) fn retry_after(mut self, wait: Option<Duration>) -> Self {

@@ -296,6 +296,7 @@ impl<R: Read> FusedIterator for List<R> {}
 /// # Errors
 /// If reading fails.
 pub fn count_rows_of_file(file: File, input: &str, format: ListFormat) -> io::Result<Option<u64>> {
+    let _ = input;
     match format {
         #[cfg(feature = "parquet")]
         ListFormat::Parquet => super::parquet::count(file, input).map(Some),

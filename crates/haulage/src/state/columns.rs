@@ -41,7 +41,7 @@ macro_rules! content {
 macro_rules! known {
     () => {
         "list, row, ask, url, status, path, bytes, verified, hashes, etag, last_modified, fields, \
-         error, message, transient"
+         error, message, transient, http_status"
     };
 }
 
@@ -338,8 +338,11 @@ fn recorded_failure(row: &Row<'_>) -> rusqlite::Result<Option<Failure>> {
     let Some(kind) = row.get::<_, Option<String>>("error")? else {
         return Ok(None);
     };
+    let kind = ErrorKind::named(&kind).ok_or_else(|| strange(&kind))?;
+    let status: Option<u16> = row.get("http_status")?;
     Ok(Some(Failure {
-        kind: ErrorKind::named(&kind).ok_or_else(|| strange(&kind))?,
+        kind,
+        status: status.filter(|_| kind == ErrorKind::Http),
         message: row.get("message")?,
         transient: row.get("transient")?,
     }))

@@ -123,6 +123,7 @@ mod tests {
             kind,
             message: "".into(),
             transient,
+            status: None,
         };
         for (failure, all, transient, none) in [
             (failure(ErrorKind::Http, false), true, false, false),

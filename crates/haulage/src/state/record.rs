@@ -69,6 +69,8 @@ pub(crate) struct Failure {
     pub(crate) message: Box<str>,
     /// The failure may pass, by itself or with another login.
     pub(crate) transient: bool,
+    /// The HTTP status, if that is why.
+    pub(crate) status: Option<u16>,
 }
 
 impl Failure {
@@ -78,11 +80,14 @@ impl Failure {
             message: error.to_string().into(),
             // Another login may help.
             transient: error.is_transient() || error.http_status() == Some(401),
+            status: error.http_status(),
         }
     }
 
     pub(crate) fn to_error(&self) -> Error {
-        Error::new(self.kind, &*self.message).transient(self.transient)
+        Error::new(self.kind, &*self.message)
+            .transient(self.transient)
+            .with_status(self.status)
     }
 }
 
@@ -150,6 +155,7 @@ impl Record {
                 "the file is complete, and its command had not ended; the next run runs it again"
                     .into(),
             transient: true,
+            status: None,
         };
         Some(Self {
             ended: Ended::Failed(failure),

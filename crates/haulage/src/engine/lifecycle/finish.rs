@@ -77,6 +77,11 @@ impl Run {
             bytes: found.bytes,
             verified: found.verified,
             hashes: found.hashes,
+            // An earlier run may have had a response.
+            http_status: match &ended {
+                Status::Failed(error) => error.http_status(),
+                _ => None,
+            },
             ..outcome::of_request(row, request)
         };
         outcome.status = ended;

@@ -56,6 +56,8 @@ fn failed_with(kind: ErrorKind) -> Ended {
         kind,
         message: "it failed".into(),
         transient: true,
+        // The records here have had this response.
+        status: (kind == ErrorKind::Http).then_some(200),
     })
 }
 

@@ -99,7 +99,7 @@ pub(super) fn json(samples: &[Sample], hosts: &[HostLines]) -> String {
     format!(
         "{{\"t\":[{}],\"bytes\":[{}],\"ended\":[{}],\"failed\":[{}],\"flight\":[{}],\
          \"limit\":[{}],\"hosts\":[{}]}}",
-        line(&|sample| format!("{:.2}", sample.at.as_secs_f64())),
+        line(&|sample| seconds(sample.at)),
         line(&per_second(|sample| sample.bytes)),
         line(&per_second(|sample| sample.ended)),
         line(&per_second(|sample| sample.failed)),
@@ -107,6 +107,16 @@ pub(super) fn json(samples: &[Sample], hosts: &[HostLines]) -> String {
         line(&|sample| sample.limit.to_string()),
         hosts.join(",")
     )
+}
+
+/// Returns a time in seconds: a short run needs more digits than a long one.
+fn seconds(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    if seconds < 10.0 {
+        format!("{seconds:.5}")
+    } else {
+        format!("{seconds:.2}")
+    }
 }
 
 /// Returns a count per second; 0 if there was no time.
