@@ -20,15 +20,17 @@ pub(crate) fn print(topic: Option<Topic>) -> Result<Exit, Problem> {
     let text = match topic {
         None => list(),
         Some(Topic::Kind(kind)) => format!("{}\n", page::of_kind(kind)),
-        Some(Topic::Status(status)) => match of_status(status) {
-            Some(section) => format!("{section}\n"),
-            None => {
-                let problem = Problem::usage(format!("there is nothing about the status {status}"));
-                return Err(problem.hint("haul explain http says what holds for all of them"));
-            }
-        },
+        Some(Topic::Status(status)) => {
+            let section = of_status(status).ok_or_else(|| unknown(status))?;
+            format!("{section}\n")
+        }
     };
     printed::print(text.as_bytes())
+}
+
+fn unknown(status: u16) -> Problem {
+    Problem::usage(format!("there is nothing about the status {status}"))
+        .hint("haul explain http says what holds for all of them")
 }
 
 /// Returns the kinds of errors, one a line, with what each means.

@@ -68,7 +68,7 @@ fn explain_prints_what_to_do_about_a_kind_or_a_status() {
 fn explain_suggests_a_kind_for_an_unknown_one() {
     let sandbox = Sandbox::new();
     for (topic, says) in [
-        ("tiemout", "'timeout'"),
+        ("timeouts", "'timeout'"),
         ("checksums", "'checksum'"),
         ("nonsense", "possible values"),
         ("418", "haul explain http"),
