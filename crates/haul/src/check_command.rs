@@ -87,11 +87,15 @@ pub(crate) fn run(arguments: &CheckArgs) -> Result<Exit, Problem> {
         ..counts
     };
     tell(&summary(&counts));
-    Ok(if counts.wrong + counts.missing + counts.unreadable > 0 {
-        Exit::SomeFailed
-    } else {
-        Exit::Success
-    })
+    // Rows that were recorded as failed are no surprise; those of a list that cannot be used are.
+    let unusable = if is_recorded { 0 } else { counts.without };
+    Ok(
+        if counts.wrong + counts.missing + counts.unreadable + unusable > 0 {
+            Exit::SomeFailed
+        } else {
+            Exit::Success
+        },
+    )
 }
 
 /// Sends the files that are recorded as complete in a folder; returns how many rows have none. Ends
@@ -272,6 +276,7 @@ fn reason(file: &Checked, finding: &Finding) -> Option<String> {
     match finding {
         Finding::Right(_) => None,
         Finding::Missing => Some("is missing".to_owned()),
+        Finding::NoFile => Some("is there, but is no file; move it away".to_owned()),
         Finding::WrongLength(found) => {
             let expected = file.expected.length.unwrap_or_default();
             Some(format!("has {found} bytes instead of {expected}"))
@@ -339,7 +344,7 @@ fn summary(counts: &Counts) -> String {
         let _ = write!(text, ", {unreadable} unreadable");
     }
     if without > 0 {
-        let _ = write!(text, "; {without} rows have no file to check");
+        let _ = write!(text, "; {without} without a file to check");
     }
     text
 }

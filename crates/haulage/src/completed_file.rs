@@ -50,6 +50,7 @@ type End = Box<dyn FnOnce(Box<Outcome>) + Send>;
 struct OpenRow {
     number: u64,
     url: Arc<str>,
+    bytes: u64,
     end: Option<End>,
     stopping: CancellationToken,
 }
@@ -66,6 +67,7 @@ impl CompletedFile {
             row: OpenRow {
                 number: outcome.row,
                 url: Arc::clone(&outcome.url),
+                bytes: outcome.bytes,
                 end: Some(Box::new(end)),
                 stopping,
             },
@@ -140,6 +142,7 @@ impl Drop for OpenRow {
         );
         end(Box::new(Outcome {
             status: Status::Failed(cancelled),
+            kept: self.bytes,
             ..Outcome::new(self.number, Arc::clone(&self.url), Status::Skipped)
         }));
     }

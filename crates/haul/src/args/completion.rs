@@ -17,11 +17,12 @@ pub(crate) struct Completion {
     ///
     /// There is no shell: CMD is split into words as a shell would, and {} stands for the absolute
     /// path of the file. The environment has HAUL_PATH (the same path), HAUL_URL, HAUL_BYTES,
-    /// HAUL_STATUS and the other fields of --results. What CMD prints goes to standard error. If
+    /// HAUL_STATUS and the other fields of --results. Within sh -c '…', write "$HAUL_PATH" and not
+    /// {}: a name from a list could be a command. What CMD prints goes to standard error. If
     /// CMD fails, that is noted in the item's results (error), and the item counts as done;
     /// --on-complete-fails changes that. CMD runs for files that are downloaded, not for those that
-    /// were there already. If haul is interrupted before CMD has ended, the next run of the same
-    /// list runs it for those files.
+    /// were there already. A run that is interrupted waits
+    /// for the commands that run; the next run of the same list runs the others.
     #[arg(long, value_name = "CMD", help_heading = "Files")]
     pub(crate) on_complete: Option<String>,
 

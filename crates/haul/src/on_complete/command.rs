@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{self, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,8 +18,12 @@ use crate::report::format;
 /// Stands for the path of the file in a word of the command.
 const PLACE: &str = "{}";
 
-/// Bytes of a command's output that are read: what it prints later is lost.
+/// Bytes of a command's output that are passed on: what it prints later is left out.
 const MOST_OUTPUT: u64 = 64 << 10;
+/// Bytes at the end of the output in which its last line is looked for.
+const TAIL: u64 = 4 << 10;
+/// Maximum characters of the last line, as the reason for a failure.
+const MOST_REASON: usize = 300;
 
 /// A command that is run for files.
 pub(super) struct Command {
@@ -68,10 +73,14 @@ impl Command {
             Err(_) => Stdio::null(),
         };
         let ended = self.process(outcome, stream(), stream()).status();
-        let lines = output.and_then(lines_of).unwrap_or_default();
+        let mut output = output.ok();
+        let reason = output.as_mut().and_then(|file| last_line(file).ok()?);
+        let lines = output
+            .and_then(|file| lines_of(file).ok())
+            .unwrap_or_default();
         let failure = match ended {
             Ok(status) if status.success() => None,
-            Ok(status) => Some(match lines.last() {
+            Ok(status) => Some(match reason {
                 Some(line) => format!("{}: {status}: {line}", self.program),
                 None => format!("{}: {status}", self.program),
             }),
@@ -91,6 +100,8 @@ impl Command {
         let mut process = process::Command::new(&self.program);
         process
             .args(self.arguments.iter().map(|word| with_path(word, &path)))
+            // A Ctrl-C on the terminal is for haul, which lets commands that run end.
+            .process_group(0)
             .stdin(Stdio::null())
             .stdout(stdout)
             .stderr(stderr);
@@ -149,17 +160,33 @@ fn unnamed() -> io::Result<File> {
     Ok(file)
 }
 
-/// Returns the lines of a file that others have written to, without empty ones.
+/// Returns the lines of a file that others have written to, without empty ones. The last one says
+/// so if there is more.
 fn lines_of(mut file: File) -> io::Result<Vec<String>> {
-    let mut bytes = Vec::new();
-    file.seek(SeekFrom::Start(0))?;
-    file.take(MOST_OUTPUT).read_to_end(&mut bytes)?;
+    let length = file.seek(SeekFrom::End(0))?;
+    let bytes = read(&mut file, 0, MOST_OUTPUT)?;
     let text = String::from_utf8_lossy(&bytes);
     let lines = text.lines().map(str::trim_end);
-    Ok(lines
-        .filter(|line| !line.is_empty())
-        .map(str::to_owned)
-        .collect())
+    let lines = lines.filter(|line| !line.is_empty()).map(str::to_owned);
+    let more = (length > MOST_OUTPUT).then(|| "… (the rest of its output is left out)".to_owned());
+    Ok(lines.chain(more).collect())
+}
+
+/// Returns the last line of such a file, cut if it is long; `None` if there is none.
+fn last_line(file: &mut File) -> io::Result<Option<String>> {
+    let length = file.seek(SeekFrom::End(0))?;
+    let bytes = read(file, length.saturating_sub(TAIL), TAIL)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let last = text.lines().map(str::trim).rfind(|line| !line.is_empty());
+    Ok(last.map(|line| line.chars().take(MOST_REASON).collect()))
+}
+
+/// Reads up to so many bytes of a file from a place on.
+fn read(file: &mut File, from: u64, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(from))?;
+    file.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]

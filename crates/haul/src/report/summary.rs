@@ -23,6 +23,8 @@ pub(crate) struct Summary {
     pub(crate) failed: u64,
     /// The same, by reason and host.
     pub(crate) failures: FailureGroups,
+    /// Items that are done, although their commands have failed.
+    pub(crate) noted: u64,
     /// Items that had started when the run was stopped.
     pub(crate) cancelled: u64,
     /// Cancelled items of which bytes are kept for the next run.
@@ -66,6 +68,7 @@ impl Summary {
             _ => return,
         };
         self.bytes += outcome.fetched;
+        self.noted += u64::from(outcome.note.is_some());
         match &outcome.status {
             Status::Done => {
                 self.done += 1;
@@ -185,6 +188,14 @@ impl fmt::Display for Summary {
         if self.resumed > 0 {
             let resumed = format::bytes(self.resumed);
             write!(formatter, " ({resumed} resumed from before)")?;
+        }
+        if self.noted > 0 {
+            let commands = if self.noted == 1 {
+                "command"
+            } else {
+                "commands"
+            };
+            write!(formatter, "; {} {commands} failed", self.noted)?;
         }
         Ok(())
     }

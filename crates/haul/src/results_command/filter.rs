@@ -44,7 +44,8 @@ impl Filter {
     }
 
     fn accepts_error(&self, outcome: &Outcome) -> bool {
-        let kind = outcome.error().map(haulage::Error::kind);
+        let error = outcome.error().or(outcome.note.as_ref());
+        let kind = error.map(haulage::Error::kind);
         self.errors.is_empty() || kind.is_some_and(|kind| self.errors.contains(&kind))
     }
 

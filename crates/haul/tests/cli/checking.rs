@@ -1,5 +1,7 @@
 //! `haul check`: files are compared with what is known of them.
 
+use std::process::Command;
+
 use origin::{Body, Origin, Script};
 
 use crate::Sandbox;
@@ -26,7 +28,7 @@ fn damaged_and_missing_files_are_listed_and_can_be_downloaded_again() {
     assert_eq!((ran.code, &*ran.stdout), (Some(0), ""), "{}", ran.stderr);
     assert!(
         ran.stderr
-            .contains("4 right (4.0 KiB; 4 by a checksum), 0 wrong, 0 missing; 1 rows"),
+            .contains("4 right (4.0 KiB; 4 by a checksum), 0 wrong, 0 missing; 1 without"),
         "{}",
         ran.stderr
     );
@@ -87,7 +89,7 @@ fn a_list_says_what_its_files_should_be() {
     for says in [
         "cannot check nonsense",
         "1 right",
-        "2 wrong, 1 missing; 1 rows",
+        "2 wrong, 1 missing; 1 without",
     ] {
         assert!(ran.stderr.contains(says), "{says}: {}", ran.stderr);
     }
@@ -148,6 +150,32 @@ fn a_list_is_fetched_if_it_is_a_url() {
     assert_eq!(ran.code, Some(2), "{}", ran.stderr);
     assert!(
         ran.stderr.contains("cannot fetch the list"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn what_is_no_file_is_not_read() {
+    let (_origin, sandbox) = downloaded(&["--hash", "sha256"]);
+    std::fs::remove_file(sandbox.path().join("out/2")).unwrap();
+    let pipe = sandbox.path().join("out/2");
+    assert!(Command::new("mkfifo").arg(pipe).status().unwrap().success());
+    let ran = sandbox.haul(&["check", "out"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    let says = "# 2 is there, but is no file";
+    assert!(ran.stdout.contains(says), "{}", ran.stdout);
+}
+
+#[test]
+fn a_list_that_cannot_all_be_checked_ends_with_1() {
+    let sandbox = Sandbox::new();
+    sandbox.write("a", "");
+    sandbox.write("list.txt", "http://h.example/a\nnonsense\n");
+    let ran = sandbox.haul(&["check", "list.txt"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("1 without a file to check"),
         "{}",
         ran.stderr
     );

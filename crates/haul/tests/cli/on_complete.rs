@@ -194,6 +194,39 @@ fn urls_whose_commands_failed_are_completed_by_the_same_command() {
 }
 
 #[test]
+fn items_are_recorded_as_done_after_their_commands() {
+    let (origin, sandbox) = (files(), Sandbox::new());
+    let names: Vec<_> = (0..500).map(|at| format!("f{at}")).collect();
+    list(
+        &sandbox,
+        &origin,
+        &names.iter().map(|name| &**name).collect::<Vec<_>>(),
+    );
+    let ran = sandbox.haul(&["-i", "list.txt", "--on-complete", "true"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    // That a file is complete is recorded before that it is done, most likely in the same group.
+    let failed = sandbox.haul(&["results", ".", "--status", "failed", "--format", "jsonl"]);
+    assert_eq!(failed.stdout, "");
+}
+
+#[test]
+fn the_end_of_a_long_output_is_the_reason_of_a_failure() {
+    let (origin, sandbox) = (files(), Sandbox::new());
+    let command = "sh -c 'seq 1 20000; echo no room; exit 1'";
+    let ran = sandbox.haul(&["--on-complete", command, &origin.url("/a")]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    for says in [
+        "a: 1\n",
+        "the rest of its output is left out",
+        "its command failed: sh: exit status: 1: no room",
+        "0 failed",
+        "; 1 command failed",
+    ] {
+        assert!(ran.stderr.contains(says), "{says}");
+    }
+}
+
+#[test]
 fn an_interrupted_run_leaves_the_commands_that_wait_to_the_next_one() {
     let (origin, sandbox) = (files(), Sandbox::new());
     let held = Held::new(&sandbox);

@@ -205,7 +205,8 @@ impl State {
         synced.map_err(|error| Error::disk("cannot sync the files that were saved", error))?;
         lock(&self.lookup).number(group);
         // In this order, most rows are appended to the table.
-        group.sort_unstable_by_key(|record| record.row);
+        // Of two records of one row, the later one counts, so equal ones keep their order.
+        group.sort_by_key(|record| record.row);
         self.write(group, progress)
     }
 
