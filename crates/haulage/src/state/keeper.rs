@@ -222,7 +222,7 @@ impl State {
         }
         let add = |store: &mut Store, group: &[Record], runs: &mut Runs| {
             store.record(group, &progress)?;
-            store.record_runs(runs.values_mut())
+            store.record_runs(&mut runs.values_mut().collect::<Vec<_>>())
         };
         let written = match &mut *store {
             Some(store) => add(store, group, &mut runs),

@@ -78,6 +78,11 @@ impl RunRecord {
         self.has_ended() || lock(&self.series).has_new()
     }
 
+    /// Notes that its samples were not recorded after all.
+    pub(super) fn retake_samples(&self) {
+        lock(&self.series).retake();
+    }
+
     /// Forgets that something was recorded: the database is a new one.
     pub(super) fn forget_recorded(&mut self) {
         self.id = None;

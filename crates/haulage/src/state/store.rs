@@ -1,7 +1,7 @@
 //! The database: the queries to it, and what is recorded in it.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::types::ToSqlOutput;
@@ -189,19 +189,42 @@ impl Store {
     }
 
     /// Records how runs went since the last time.
-    pub(super) fn record_runs<'a>(
-        &mut self,
-        runs: impl Iterator<Item = &'a mut RunRecord>,
-    ) -> rusqlite::Result<()> {
-        let transaction = self.connection.transaction()?;
-        for run in runs {
-            runs::record(&transaction, run)?;
-        }
-        transaction.commit()
+    pub(super) fn record_runs(&mut self, runs: &mut [&mut RunRecord]) -> rusqlite::Result<()> {
+        self.synced_or_not(|store| {
+            let transaction = store.connection.transaction()?;
+            for run in &mut *runs {
+                runs::record(&transaction, run)?;
+            }
+            let written = transaction.commit();
+            if written.is_err() {
+                runs.iter().for_each(|run| run.retake_samples());
+            }
+            written
+        })
     }
 
     /// Records a group and the progress of parts, all or nothing.
     pub(super) fn record(&mut self, group: &[Record], progress: &Progress) -> rusqlite::Result<()> {
+        self.synced_or_not(|store| store.record_once(group, progress))
+    }
+
+    /// Writes something, again without syncing if the database cannot be synced: SQLite syncs it
+    /// for the first time when it is opened, or when something is written to it.
+    fn synced_or_not(
+        &mut self,
+        mut write: impl FnMut(&mut Self) -> rusqlite::Result<()>,
+    ) -> rusqlite::Result<()> {
+        let written = write(self);
+        let is_no_sync = written.as_ref().is_err_and(is_no_sync);
+        let path = self.connection.path().map(PathBuf::from);
+        if !is_no_sync || !path.is_some_and(|path| lacks_sync(&path)) {
+            return written;
+        }
+        self.connection.pragma_update(None, "synchronous", "OFF")?;
+        write(self)
+    }
+
+    fn record_once(&mut self, group: &[Record], progress: &Progress) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction()?;
         {
             let mut insert = transaction.prepare_cached(columns::INSERT)?;

@@ -24,7 +24,8 @@ impl State {
         if !runs.values().any(RunRecord::is_changed) {
             return Ok(());
         }
-        self.change(|store| store.record_runs(runs.values_mut()))?;
+        let mut all: Vec<_> = runs.values_mut().collect();
+        self.change(|store| store.record_runs(&mut all))?;
         runs.retain(|_, run| !run.has_ended());
         Ok(())
     }

@@ -52,7 +52,7 @@ fn run_comes_back_as_it_was_sampled() {
     let (mut record, series) = run("urls.txt", 8);
     for (from, to) in [(0, 3), (3, 4), (4, 20), (20, 21)] {
         sample(&series, from, to);
-        store.record_runs([&mut record].into_iter()).unwrap();
+        store.record_runs(&mut [&mut record]).unwrap();
         assert_eq!(samples_of(&store), lock(&series).samples());
     }
     let [read] = &all(&store.connection).unwrap()[..] else {
@@ -60,7 +60,7 @@ fn run_comes_back_as_it_was_sampled() {
     };
     assert_eq!((read.title.as_str(), read.ended), ("urls.txt", None));
     record.end(true);
-    store.record_runs([&mut record].into_iter()).unwrap();
+    store.record_runs(&mut [&mut record]).unwrap();
     let read = &all(&store.connection).unwrap()[0];
     assert!(read.ended.is_some() && read.complete);
 }
@@ -70,14 +70,12 @@ fn new_database_gets_all_samples_of_a_run() {
     let folder = tempfile::tempdir().unwrap();
     let (mut record, series) = run("l", 8);
     sample(&series, 0, 3);
-    store(&folder)
-        .record_runs([&mut record].into_iter())
-        .unwrap();
+    store(&folder).record_runs(&mut [&mut record]).unwrap();
     let other = tempfile::tempdir().unwrap();
     let mut other = store(&other);
     record.forget_recorded();
     sample(&series, 3, 4);
-    other.record_runs([&mut record].into_iter()).unwrap();
+    other.record_runs(&mut [&mut record]).unwrap();
     assert_eq!(samples_of(&other).len(), 4);
 }
 
@@ -99,7 +97,7 @@ fn only_the_last_runs_are_kept() {
     for nth in 0..MAX_RUNS + 5 {
         let (mut record, series) = run(&nth.to_string(), 8);
         sample(&series, 0, 1);
-        store.record_runs([&mut record].into_iter()).unwrap();
+        store.record_runs(&mut [&mut record]).unwrap();
     }
     let runs = all(&store.connection).unwrap();
     assert_eq!(runs.len(), usize::try_from(MAX_RUNS).unwrap());
