@@ -197,7 +197,9 @@ impl Store {
             }
             let written = transaction.commit();
             if written.is_err() {
-                runs.iter().for_each(|run| run.retake_samples());
+                for run in &mut *runs {
+                    run.retake_samples();
+                }
             }
             written
         })
@@ -208,8 +210,8 @@ impl Store {
         self.synced_or_not(|store| store.record_once(group, progress))
     }
 
-    /// Writes something, again without syncing if the database cannot be synced: SQLite syncs it
-    /// for the first time when it is opened, or when something is written to it.
+    /// Writes something, again without syncing if the database cannot be synced: it may be
+    /// synced for the first time when it is opened, or when something is written to it.
     fn synced_or_not(
         &mut self,
         mut write: impl FnMut(&mut Self) -> rusqlite::Result<()>,
