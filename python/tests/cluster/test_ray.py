@@ -39,6 +39,9 @@ from scripted import Server, body
 import haulage
 import haulage.ray
 
+# A cluster starts, which takes its time on a machine that has other work.
+pytestmark = pytest.mark.timeout(400)
+
 # The package may be a checkout that is not installed: for the processes of the nodes.
 os.environ["PYTHONPATH"] = str(Path(haulage.__file__).parents[1])
 NODE = {

@@ -34,6 +34,9 @@ import haulage
 import haulage.spark
 from haulage import InputError
 
+# A cluster starts, which takes its time on a machine that has other work.
+pytestmark = pytest.mark.timeout(400)
+
 PACKAGE = str(Path(haulage.__file__).parent.parent)
 
 
