@@ -1,8 +1,8 @@
-/* The floor for many small files: an epoll loop over keep-alive connections that asks for each name of
- * a list, takes what it gets to be the file, writes it under a name of its own and renames it. It
- * checks no more than that the status is 200 and that all bytes are there: no names are made safe,
- * nothing is retried, recorded or made durable. Whoever does those things as well can hardly take
- * less.
+/* The floor for many small files: an epoll loop over keep-alive connections that asks for each name
+ * of a list, takes what it gets to be the file, writes it under a name of its own and renames it.
+ * It checks no more than that the status is 200 and that all bytes are there: no names are made
+ * safe, nothing is retried, recorded or made durable. Whoever does those things as well can hardly
+ * take less.
  *
  *     floor-small LIST DIR CONNECTIONS [splice]
  *

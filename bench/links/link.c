@@ -29,8 +29,8 @@
 
 enum { MTU = 1500, SLOTS = 1 << 15 };
 
-/* Nanoseconds between two looks while packets are on their way: a wake-up for each packet would take
- * most of a processor. It is 1% of the shortest round trip that is measured. */
+/* Nanoseconds between two looks while packets are on their way: a wake-up for each packet would
+ * take most of a processor. It is 1% of the shortest round trip that is measured. */
 static const int64_t TICK = 200000;
 
 struct packet {

@@ -1,5 +1,7 @@
 //! From arguments to what a run is made of: the only place that maps one to the other.
 
+mod outputs;
+
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
@@ -11,18 +13,19 @@ use haulage::{
 };
 use http::header::{HeaderValue, REFERER, USER_AGENT};
 
+use self::outputs::Outputs;
 use crate::args::{self, Arguments, Download, Exists, InputFormat, Progress};
 use crate::config::{self, HostSection};
 use crate::cookies::{self, CookieFile};
 use crate::exit::Problem;
 use crate::html_report::PagePlan;
-use crate::input::{Count, Excerpt, GivenAs, Inputs};
+use crate::input::{Excerpt, GivenAs, Inputs};
 use crate::logins;
 use crate::metrics::MetricsPlan;
 use crate::on_complete;
 use crate::output::Reader;
 use crate::proxy;
-use crate::report::{Detail, Display, Form, Items, ResultsPlan, Sources, Volume};
+use crate::report::{Detail, Display, Form, Items, ResultsPlan, Volume};
 use crate::start::WhenBusy;
 use crate::target::{self, Target};
 use crate::tls;
@@ -122,17 +125,16 @@ impl Settings {
         let (destination, reader) = target.open()?;
         options.on_complete = on_complete::of(download, &destination, inputs.told_by())?;
         options.destination = destination;
-        let results = results(download, &inputs)?;
-        let page = page(download, &inputs)?;
+        let Outputs {
+            results,
+            page,
+            log_file,
+            metrics,
+        } = Outputs::of(download, &inputs)?;
         options.samples = page.is_some();
         let to_output = |(target, _): &(ResultsTarget, Form)| *target == ResultsTarget::Output;
         let uses_stdout = reader.is_some() || results.targets.iter().any(to_output);
         let cookie_file = CookieFile::of(&options, download)?;
-        let (log_file, metrics) = if download.dry_run {
-            (None, MetricsPlan::default())
-        } else {
-            (log_file(download, &inputs)?, metrics(download))
-        };
         let is_watched = log_file.is_some() || metrics.is_some();
         options.attempt_details = is_watched || download.verbose;
         Ok(Self {
@@ -163,150 +165,6 @@ impl Settings {
             page.command.clone_from(&command);
         }
         self.options.command = command;
-    }
-}
-
-/// Decides which page is written about the run; `None` if none is wanted.
-///
-/// # Errors
-/// When its file is one of the lists, or has the results: it would be emptied.
-fn page(download: &Download, inputs: &Inputs) -> Result<Option<PagePlan>, Problem> {
-    let Some(path) = &download.report else {
-        return Ok(None);
-    };
-    if path.as_os_str() == "-" {
-        return Err(
-            Problem::usage("--report needs the name of a file").hint("--report report.html")
-        );
-    }
-    if lists_and_results(download, inputs).contains(&real(path)) {
-        let shown = path.display();
-        let what = format!("{shown} is a list or has the results, and cannot be the report too");
-        return Err(Problem::usage(what).hint("--report with another name"));
-    }
-    Ok(Some(PagePlan {
-        path: path.clone(),
-        command: String::new(),
-    }))
-}
-
-/// Returns the lists of a run, and the files with its results.
-fn lists_and_results(download: &Download, inputs: &Inputs) -> Vec<PathBuf> {
-    let mut files: Vec<_> = download.inputs.iter().map(|list| real(list)).collect();
-    add_files(&inputs.counts(), &mut files);
-    files.extend(download.results.iter().filter_map(|target| match target {
-        ResultsTarget::File(path, _) => Some(real(path)),
-        ResultsTarget::Output => None,
-    }));
-    files
-}
-
-/// Returns the file of the log; `None` if none is wanted.
-///
-/// # Errors
-/// When it is one of the lists, or has the results or the report: lines would be added to it.
-fn log_file(download: &Download, inputs: &Inputs) -> Result<Option<PathBuf>, Problem> {
-    let Some(path) = &download.log_file else {
-        return Ok(None);
-    };
-    let mut others = lists_and_results(download, inputs);
-    others.extend(download.report.iter().map(|report| real(report)));
-    if others.contains(&real(path)) {
-        let shown = path.display();
-        let what = format!("{shown} is used otherwise, and cannot be the log too");
-        return Err(Problem::usage(what).hint("--log-file with another name"));
-    }
-    Ok(Some(path.clone()))
-}
-
-/// Returns where metrics go.
-fn metrics(download: &Download) -> MetricsPlan {
-    MetricsPlan {
-        address: download.metrics.clone(),
-        file: download.metrics_file.clone(),
-    }
-}
-
-/// Decides what results there are.
-///
-/// # Errors
-/// When a file is named twice, or is one of the lists: it would be emptied before it is read.
-fn results(download: &Download, inputs: &Inputs) -> Result<ResultsPlan, Problem> {
-    if download.dry_run {
-        return Ok(ResultsPlan {
-            targets: vec![(ResultsTarget::Output, Form::Plan)],
-            ..ResultsPlan::default()
-        });
-    }
-    let counts = inputs.counts();
-    let mut lists: Vec<_> = download.inputs.iter().map(|list| real(list)).collect();
-    add_files(&counts, &mut lists);
-    let mut files = Vec::new();
-    for target in &download.results {
-        let file = match target {
-            ResultsTarget::Output => PathBuf::from("-"),
-            ResultsTarget::File(path, _) => real(path),
-        };
-        let shown = file.display();
-        if *target != ResultsTarget::Output && lists.contains(&file) {
-            return Err(Problem::usage(format!(
-                "{shown} is a list to read, and cannot have the results too"
-            ))
-            .hint("--results with another name, and later a rename"));
-        }
-        if files.contains(&file) {
-            return Err(Problem::usage(format!("--results names {shown} twice")));
-        }
-        files.push(file);
-    }
-    let targets = download.results.iter();
-    Ok(ResultsPlan {
-        targets: targets.map(|target| (target.clone(), Form::Rows)).collect(),
-        hashes: download.hashes.clone(),
-        sources: sources(&counts, download.input_format),
-        types: inputs.carried_types(),
-    })
-}
-
-/// Returns the path of a file without links, as far as there is one.
-fn real(path: &Path) -> PathBuf {
-    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
-}
-
-/// Returns what is known of the columns of all sources.
-fn sources(counts: &[Count], given: InputFormat) -> Sources {
-    use ListFormat::{Aria2, Arrow, Checksums, Csv, Parquet, Text};
-    let of_source = |count: &Count| match (count, given) {
-        (Count::AtMost(_, counts), _) => sources(counts, given),
-        (Count::Known(_) | Count::Files(_, Some(Text | Checksums | Aria2)), _)
-        | (Count::Unknown, InputFormat::Text | InputFormat::Checksums | InputFormat::Aria2) => {
-            Sources::WithoutColumns
-        }
-        (Count::Files(files, Some(Csv | Parquet | Arrow)), _) if files.len() == 1 => {
-            Sources::OneTable
-        }
-        (Count::Unknown, InputFormat::Csv | InputFormat::Parquet | InputFormat::Arrow) => {
-            Sources::OneTable
-        }
-        _ => Sources::Any,
-    };
-    match &*counts.iter().map(of_source).collect::<Vec<_>>() {
-        [one] => *one,
-        several if several.iter().all(|one| *one == Sources::WithoutColumns) => {
-            Sources::WithoutColumns
-        }
-        _ => Sources::Any,
-    }
-}
-
-/// Adds the files that are read, without links.
-fn add_files(counts: &[Count], files: &mut Vec<PathBuf>) {
-    for count in counts {
-        match count {
-            Count::Files(paths, _) => files.extend(paths.iter().map(|path| real(path))),
-            Count::AtMost(_, counts) => add_files(counts, files),
-            Count::Known(_) | Count::Unknown => {}
-        }
     }
 }
 

@@ -34,7 +34,8 @@ pub enum Certificate {
     OtherHost,
     /// One that is signed only by itself.
     SelfSigned,
-    /// The same, but also a certificate for authorities, as `openssl req -x509` creates it.
+    /// One that is signed only by itself and is for authorities, too, as `openssl req -x509`
+    /// creates it.
     SelfSignedAuthority,
 }
 

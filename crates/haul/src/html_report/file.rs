@@ -1,6 +1,6 @@
 //! The page about a run, written when it is over (`--report`).
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -10,7 +10,7 @@ use haulage::{Event, Run};
 use super::aggregate::Aggregate;
 use super::page::{About, Ending, Page, render};
 use crate::exit::Problem;
-use crate::report::format;
+use crate::report::{format, open_file};
 
 /// Where a page is written, and which command line it shows.
 #[derive(Debug, Clone)]
@@ -80,21 +80,12 @@ impl PageFile {
     }
 }
 
-/// Opens a file for writing, and creates it if it is not there. What is in it stays.
+/// Opens the file of a page, and creates it if it is not there. What is in it stays.
 ///
 /// # Errors
 /// When that is not possible.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a report is about the run, not a part that becomes a file"
-)]
 pub(super) fn open(path: &Path) -> Result<File, Problem> {
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path);
-    file.map_err(|cause| Problem::usage(cannot_write(path, &cause)))
+    open_file(path).map_err(|cause| Problem::usage(cannot_write(path, &cause)))
 }
 
 /// Replaces what is in a file.

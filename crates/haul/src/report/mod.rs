@@ -10,6 +10,7 @@ mod frame;
 mod json;
 pub(crate) mod lines;
 mod log;
+mod open_file;
 mod plain;
 pub(crate) mod plan;
 mod progress;
@@ -35,6 +36,7 @@ use self::progress::Progress;
 use crate::exit::Problem;
 
 pub(crate) use self::log::Log;
+pub(crate) use self::open_file::open_file;
 #[cfg(feature = "parquet")]
 pub(crate) use self::results::columns::{ColumnFormat, Encoder, Shape};
 pub(crate) use self::results::{Csv, Form, Lost, Results, ResultsPlan, Sources};

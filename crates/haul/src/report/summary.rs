@@ -21,7 +21,7 @@ pub(crate) struct Summary {
     pub(crate) planned: u64,
     /// Items that failed; those that were only stopped do not count.
     pub(crate) failed: u64,
-    /// The same, by reason and host.
+    /// Items that failed, by reason and host.
     pub(crate) failures: FailureGroups,
     /// Items that are done, although their commands have failed.
     pub(crate) noted: u64,

@@ -143,6 +143,7 @@ fn log_is_not_written_into_a_list_or_the_results() {
     for arguments in [
         ["-i", "list.txt", "--log-file", "./list.txt"],
         ["--results", "r.jsonl", "--log-file", "r.jsonl"],
+        ["--report", "r.html", "--log-file", "./r.html"],
     ] {
         let ran = sandbox.haul(&[&arguments[..], &["http://a.example/b"]].concat());
         assert_eq!(ran.code, Some(2), "{}", ran.stderr);
@@ -152,6 +153,11 @@ fn log_is_not_written_into_a_list_or_the_results() {
             ran.stderr
         );
     }
+    let arguments = ["--log-file", "m.prom", "--metrics-file", "./m.prom"];
+    let ran = sandbox.haul(&[&arguments[..], &["http://a.example/b"]].concat());
+    let says = "m.prom is the file of --log-file, and cannot have the metrics too";
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(ran.stderr.contains(says), "{}", ran.stderr);
     assert_eq!(sandbox.read("list.txt"), "http://a.example/\n");
     assert!(!sandbox.has("r.jsonl"));
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Engine;
-use crate::schedule::{HostLoad, Load, key};
+use crate::schedule::{HostLoad, Load};
 
 /// What an engine has in flight, and what waits, at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,63 +63,18 @@ impl Engine {
             open_connections,
             received_bytes,
             hosts,
-            busiest: by_origin(busiest),
+            busiest: busiest.into_iter().map(HostSnapshot::from).collect(),
         }
     }
 }
 
-/// Returns hosts by their origins: one that is reached by several routes is several hosts in the
-/// schedule.
-fn by_origin(hosts: Vec<HostLoad>) -> Vec<HostSnapshot> {
-    let mut all: Vec<HostSnapshot> = Vec::with_capacity(hosts.len());
-    for load in hosts {
-        let (route, origin) = key::split(&load.key);
-        if let Some(known) = all.iter_mut().find(|known| *known.host == *origin) {
-            known.in_flight += load.in_flight;
-            known.limit = known.limit.max(load.limit);
-            known.queued += load.queued;
-            continue;
-        }
-        all.push(HostSnapshot {
-            host: match route {
-                0 => Arc::clone(&load.key),
-                _ => origin.into(),
-            },
+impl From<HostLoad> for HostSnapshot {
+    fn from(load: HostLoad) -> Self {
+        Self {
+            host: load.origin,
             in_flight: load.in_flight,
             limit: load.limit,
             queued: load.queued,
-        });
-    }
-    all
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn host_on_several_routes_is_one() {
-        let load = |key: &str, in_flight, limit| HostLoad {
-            key: key.into(),
-            in_flight,
-            limit,
-            queued: 1,
-        };
-        let hosts = by_origin(vec![
-            load("2 http://a.example", 3, 4),
-            load("http://b.example", 2, 16),
-            load("http://a.example", 1, 8),
-        ]);
-        let shown: Vec<_> = hosts
-            .iter()
-            .map(|host| (&*host.host, host.in_flight, host.limit, host.queued))
-            .collect();
-        assert_eq!(
-            shown,
-            [
-                ("http://a.example", 4, 8, 2),
-                ("http://b.example", 2, 16, 1)
-            ]
-        );
+        }
     }
 }

@@ -453,7 +453,8 @@ pub enum Durability {
     /// name would: in groups, about once a second.
     #[default]
     Batch,
-    /// The same, and an item ends only once it is recorded.
+    /// A file is named and recorded as with [`Batch`](Self::Batch), and its item ends only once it
+    /// is recorded.
     Each,
 }
 

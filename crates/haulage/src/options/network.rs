@@ -170,11 +170,12 @@ pub enum Roots {
     /// Those in this PEM file, and no others. A server that presents exactly one of them is trusted
     /// too, even if it is self-signed, as long as its name and dates are right.
     File(PemFile),
-    /// The same with several: PEM files, and folders of such files. What is no certificate in a
-    /// folder is passed over.
+    /// Those in these PEM files, and in folders of such files; otherwise as [`File`](Self::File).
+    /// What is no certificate in a folder is passed over.
     Files(Vec<PemFile>),
-    /// The same with the files of the system, which `SSL_CERT_FILE` and `SSL_CERT_DIR` name. They
-    /// are read when the first connection over TLS needs them, since they are many.
+    /// Those in the files of the system, which `SSL_CERT_FILE` and `SSL_CERT_DIR` name; otherwise
+    /// as [`Files`](Self::Files). They are read when the first connection over TLS needs them,
+    /// since they are many.
     SystemFiles(Vec<PemFile>),
 }
 

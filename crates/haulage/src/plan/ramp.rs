@@ -36,13 +36,13 @@ const PAYS: MinRest = MinRest {
     round_trips: 100.0,
     seconds: 2.0,
 };
-/// The same where the throughput is uneven or packets are lost: then few bytes are in flight when a
-/// response is cut.
+/// [`PAYS`], where the throughput is uneven or packets are lost: then few bytes are in flight when
+/// a response is cut.
 const PAYS_UNEVEN: MinRest = MinRest {
     round_trips: 10.0,
     seconds: 1.0,
 };
-/// The same where the user asked for many connections.
+/// [`PAYS`], where the user asked for many connections.
 const PAYS_EAGER: MinRest = MinRest {
     round_trips: 4.0,
     seconds: 0.3,

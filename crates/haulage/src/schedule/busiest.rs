@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use super::Schedule;
+use super::host::Host;
+use super::{Schedule, key};
 
-/// What is in flight to a host, and how much may be.
+/// What is in flight to an origin, by all routes, and how much may be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HostLoad {
-    pub(crate) key: Arc<str>,
+    /// Scheme, name and port.
+    pub(crate) origin: Arc<str>,
     pub(crate) in_flight: usize,
     pub(crate) limit: usize,
     /// Work that waits for a slot.
@@ -15,19 +17,37 @@ pub(crate) struct HostLoad {
 }
 
 impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
-    /// Returns how much may be in flight in all, and the hosts with the most in flight: at most
+    /// Returns how much may be in flight in all, and the origins with the most in flight: at most
     /// `most` of them, and none to which nothing is in flight.
     pub(crate) fn busiest(&self, most: usize) -> (usize, Vec<HostLoad>) {
-        let hosts = self.hosts.iter().map(|(_, host)| host);
-        let mut hosts: Vec<_> = hosts.filter(|host| host.busy > 0).collect();
-        hosts.sort_by(|a, b| b.busy.cmp(&a.busy).then(a.key.cmp(&b.key)));
-        hosts.truncate(most);
-        let loads = hosts.into_iter().map(|host| HostLoad {
-            key: Arc::clone(&host.key),
-            in_flight: host.busy,
-            limit: host.limit(),
-            queued: host.queue.len(),
+        // Of siblings, the first one stands for all.
+        let is_first =
+            |(id, host): &(usize, &Host<W, L, S>)| host.siblings.iter().all(|other| other.0 > *id);
+        let origins = self.hosts.iter().filter(is_first);
+        let loads = origins.map(|(_, host)| self.load_of_origin(host));
+        let mut loads: Vec<_> = loads.filter(|load| load.in_flight > 0).collect();
+        loads.sort_by(|a, b| {
+            let by_load = b.in_flight.cmp(&a.in_flight);
+            by_load.then_with(|| a.origin.cmp(&b.origin))
         });
-        (self.jobs(), loads.collect())
+        loads.truncate(most);
+        (self.jobs(), loads)
+    }
+
+    /// Returns what is in flight to a host and its siblings, for which one cap holds.
+    fn load_of_origin(&self, host: &Host<W, L, S>) -> HostLoad {
+        let siblings = host.siblings.iter().map(|id| &self.hosts[id.0]);
+        let all = || siblings.clone().chain([host]);
+        let limit: usize = all().map(Host::limit).sum();
+        let (route, origin) = key::split(&host.key);
+        HostLoad {
+            origin: match route {
+                0 => Arc::clone(&host.key),
+                _ => origin.into(),
+            },
+            in_flight: all().map(|host| host.busy).sum(),
+            limit: limit.min(host.limit.most()),
+            queued: all().map(|host| host.queue.len()).sum(),
+        }
     }
 }

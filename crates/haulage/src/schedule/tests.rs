@@ -532,7 +532,7 @@ fn load_has_the_busiest_hosts_and_all_that_waits() {
     let hosts: Vec<_> = load
         .busiest
         .iter()
-        .map(|host| (&*host.key, host.in_flight, host.queued))
+        .map(|host| (&*host.origin, host.in_flight, host.queued))
         .collect();
     assert_eq!(hosts, [("a", 3, 2), ("b", 1, 0)]);
     assert_eq!(schedule.load(0).busiest, []);

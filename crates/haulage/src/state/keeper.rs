@@ -264,9 +264,9 @@ impl State {
     }
 
     /// Adds to the next group that the file of a row is complete, and its row has not ended.
-    pub(crate) fn add_incomplete(self: &Arc<Self>, outcome: &Outcome, first_row: u64) {
+    pub(crate) fn add_complete_file(self: &Arc<Self>, outcome: &Outcome, first_row: u64) {
         if let Access::Write(_) = self.access
-            && let Some(record) = Record::of_incomplete(outcome)
+            && let Some(record) = Record::of_complete_file(outcome)
         {
             drop(self.add_record(record, first_row));
         }

@@ -33,15 +33,15 @@ impl PriorRecord {
     pub(crate) fn file(&self) -> Option<&Arc<str>> {
         match self.ended {
             Ended::Done | Ended::Skipped | Ended::Unchanged => self.path.as_ref(),
-            Ended::Failed(_) if self.is_incomplete() => self.path.as_ref(),
+            Ended::Failed(_) if self.awaits_command() => self.path.as_ref(),
             Ended::Failed(_) => None,
         }
     }
 
     /// Returns whether its file is complete, and what the caller does with each such file was not
     /// done, or failed.
-    pub(crate) fn is_incomplete(&self) -> bool {
-        self.ended.is_incomplete()
+    pub(crate) fn awaits_command(&self) -> bool {
+        self.ended.awaits_command()
     }
 
     /// Returns whether its file was taken by its name alone: it was not compared with anything.

@@ -57,7 +57,7 @@ pub(crate) enum Ended {
 impl Ended {
     /// Returns whether the file is complete, and what the caller does with each such file was not
     /// done, or failed.
-    pub(super) fn is_incomplete(&self) -> bool {
+    pub(super) fn awaits_command(&self) -> bool {
         matches!(self, Self::Failed(failure) if failure.kind == ErrorKind::Command)
     }
 }
@@ -94,13 +94,13 @@ impl Failure {
 impl Record {
     /// Returns whether there is a file that would have to be downloaded again.
     pub(super) fn is_done(&self) -> bool {
-        self.ended == Ended::Done || self.is_incomplete()
+        self.ended == Ended::Done || self.awaits_command()
     }
 
     /// Returns whether the file is complete, and what the caller does with each such file was not
     /// done, or failed.
-    pub(super) fn is_incomplete(&self) -> bool {
-        self.ended.is_incomplete()
+    pub(super) fn awaits_command(&self) -> bool {
+        self.ended.awaits_command()
     }
 
     /// Returns what is to be recorded of an outcome; `None` if it is not to be recorded, as for a
@@ -148,7 +148,7 @@ impl Record {
 
     /// Returns what is to be recorded of a row whose file is complete, and that has not ended;
     /// `None` if nothing is to be.
-    pub(super) fn of_incomplete(outcome: &Outcome) -> Option<Self> {
+    pub(super) fn of_complete_file(outcome: &Outcome) -> Option<Self> {
         let failure = Failure {
             kind: ErrorKind::Command,
             message:

@@ -78,7 +78,8 @@ CREATE TABLE part (
     -- A strong ETag, with its quotes, or a Last-Modified that is as good.
     validator TEXT,
     total INTEGER NOT NULL,
-    -- Which bytes are here: 1, then for each piece how far it is from the one before, and how long (LEB128).
+    -- Which bytes are here: 1, then for each piece how far it is from the one before, and how
+    -- long it is (LEB128).
     pieces BLOB NOT NULL,
     etag TEXT,
     last_modified TEXT,
@@ -140,7 +141,8 @@ const MIGRATIONS: [&str; 4] = [
     rows!(""),
     parts!(),
     "
--- Bytes that were not fetched again, and requests that brought bytes; null in rows of older versions.
+-- Bytes that were not fetched again, and requests that brought bytes; null in rows of older
+-- versions.
 ALTER TABLE item ADD COLUMN resumed INTEGER;
 ALTER TABLE item ADD COLUMN segments INTEGER;
 ",

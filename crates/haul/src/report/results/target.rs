@@ -1,24 +1,15 @@
 //! The files that results are written to.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
 use crate::exit::Problem;
-use crate::report::format;
+use crate::report::{format, open_file};
 
-/// Opens a file for writing, and creates it if it is not there. What is in it stays.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the results are a log that grows, not a part that becomes a file"
-)]
+/// Opens a file for results, and creates it if it is not there. What is in it stays.
 pub(super) fn create(path: &Path) -> Result<File, Problem> {
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path);
-    file.map_err(|cause| Problem::usage(cannot_write(path, &cause)))
+    open_file(path).map_err(|cause| Problem::usage(cannot_write(path, &cause)))
 }
 
 /// Returns the message for results that cannot be written.

@@ -34,7 +34,7 @@ impl NamedRow {
         let present = run.parts.storage.lookup.stat(&place);
         let error = match (present, run.options.existing) {
             (Ok(PathKind::File { length, .. }), _)
-                if known.is_incomplete() && is_as_recorded(length) =>
+                if known.awaits_command() && is_as_recorded(length) =>
             {
                 self.stands_at(run, place);
                 return self.complete(run, known);

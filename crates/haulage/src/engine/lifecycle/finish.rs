@@ -139,7 +139,7 @@ impl Run {
         let Some(on_complete) = &self.options.on_complete else {
             return self.settle(keys, &target, Settled::Done, outcome);
         };
-        self.ledger.note_incomplete(&outcome);
+        self.ledger.note_complete_file(&outcome);
         let run = Arc::clone(self);
         let end = move |outcome: Box<Outcome>| {
             run.settle(keys, &target, outcome::settled(&outcome.status), outcome);

@@ -238,7 +238,7 @@ impl Place {
             state.run_ended(self.first_row, own);
         }
         let ending = {
-            // The same order of locks as where a run enters.
+            // Locks are taken in the order in which a run that enters takes them.
             let mut open = self.shared_by.as_ref().map(|(all, _)| lock(&all.open));
             let mut members = lock(&self.folder.members);
             members.runs.remove(&self.first_row);

@@ -164,9 +164,9 @@ impl Ledger {
 
     /// Records that the file of a row is complete, but not yet what the caller does with it: until
     /// the row ends, a later run does that.
-    pub(crate) fn note_incomplete(&self, outcome: &Outcome) {
+    pub(crate) fn note_complete_file(&self, outcome: &Outcome) {
         if let Some(state) = &self.state {
-            state.add_incomplete(outcome, self.first_row);
+            state.add_complete_file(outcome, self.first_row);
         }
     }
 

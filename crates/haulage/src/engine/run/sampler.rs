@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use super::Run;
-use crate::schedule::{HostLoad, key};
+use crate::schedule::HostLoad;
 use crate::series::{HostSample, Load, MAX_HOSTS, MAX_SAMPLES, Sample, Series, Totals};
 use crate::sync::lock;
 
@@ -57,7 +57,7 @@ impl Run {
         let load = Load {
             in_flight: self.in_flight.count(),
             limit,
-            hosts: by_origin(&hosts),
+            hosts: hosts.into_iter().map(HostSample::from).collect(),
         };
         let (ended, failed) = self.ledger.ended();
         let totals = Totals {
@@ -69,51 +69,12 @@ impl Run {
     }
 }
 
-/// Returns what is in flight to each origin, by whatever route.
-fn by_origin(loads: &[HostLoad]) -> Vec<HostSample> {
-    let mut hosts: Vec<HostSample> = Vec::with_capacity(loads.len());
-    for load in loads {
-        let (route, origin) = key::split(&load.key);
-        match hosts.iter_mut().find(|host| &*host.host == origin) {
-            Some(host) => {
-                host.in_flight += load.in_flight;
-                host.limit += load.limit;
-            }
-            None => hosts.push(HostSample {
-                host: match route {
-                    0 => Arc::clone(&load.key),
-                    _ => origin.into(),
-                },
-                in_flight: load.in_flight,
-                limit: load.limit,
-            }),
+impl From<HostLoad> for HostSample {
+    fn from(load: HostLoad) -> Self {
+        Self {
+            host: load.origin,
+            in_flight: load.in_flight,
+            limit: load.limit,
         }
-    }
-    hosts
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn routes_to_one_origin_are_one_host() {
-        let load = |key: &str, in_flight| HostLoad {
-            key: key.into(),
-            in_flight,
-            limit: 4,
-            queued: 0,
-        };
-        let loads = [
-            load("http://a", 3),
-            load("1 http://a", 2),
-            load("1 http://b", 1),
-        ];
-        let hosts = by_origin(&loads);
-        let hosts: Vec<_> = hosts
-            .iter()
-            .map(|host| (&*host.host, host.in_flight, host.limit))
-            .collect();
-        assert_eq!(hosts, [("http://a", 5, 8), ("http://b", 1, 4)]);
     }
 }

@@ -65,7 +65,7 @@ enum Phase {
     Reading,
     /// The outcomes of the rows that were read: there are no more rows.
     Ending,
-    /// The same, and nothing more is to be started.
+    /// The outcomes of the rows that were started: nothing more is to be.
     Stopping,
     Over,
 }

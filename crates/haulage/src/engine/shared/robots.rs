@@ -49,7 +49,7 @@ pub(crate) enum Gate<T> {
     Go(T),
     /// It waits for the robots.txt of its host, which is being requested.
     Wait,
-    /// The same, and the robots.txt is to be requested now.
+    /// It waits for the robots.txt of its host, which the caller is to request now.
     Ask(Box<RobotsQuery>),
     /// Its host does not allow it.
     Denied(T, Error),

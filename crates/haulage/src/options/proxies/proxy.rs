@@ -41,7 +41,7 @@ pub(crate) enum Socks {
     V4a,
     /// SOCKS 5 (RFC 1928). Names are looked up here.
     V5,
-    /// The same. The proxy looks names up.
+    /// SOCKS 5 (RFC 1928). The proxy looks names up.
     V5h,
 }
 

@@ -139,7 +139,8 @@ impl State {
         // what it does with each: later runs find its other files like any existing file.
         let counts_rows = !ending.complete;
         let progress = lock(&self.recorded).progress(&self.assemblies.all());
-        let is_of_use = |record: &Record| record.is_incomplete() || counts_rows && record.is_done();
+        let is_of_use =
+            |record: &Record| record.awaits_command() || counts_rows && record.is_done();
         let is_of_use = !progress.moved.is_empty() || rest.iter().any(is_of_use);
         if is_of_use || !progress.is_empty() && lock(&self.store).is_some() {
             self.record(rest, Duration::ZERO)?;
