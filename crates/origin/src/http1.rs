@@ -272,7 +272,10 @@ impl<S: Socket> ResponseWriter for Http1<S> {
         while start < part.end {
             let end = part.end.min(start + BLOCK);
             self.append(body, &(start..end));
-            self.write().await?;
+            // What is left goes with what follows, so that both arrive together.
+            if self.out.len() as u64 >= BLOCK {
+                self.write().await?;
+            }
             start = end;
         }
         Ok(())

@@ -172,7 +172,9 @@ async fn body(
             sent = last;
         }
         pour(script, sent..next, writer).await?;
-        writer.flush().await?;
+        if !matches!(act, Act::Say(_)) {
+            writer.flush().await?;
+        }
         sent = next;
         perform(act, writer).await?;
     }
