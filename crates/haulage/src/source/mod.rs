@@ -31,6 +31,8 @@ mod metalink;
 mod options;
 #[cfg(feature = "parquet")]
 mod parquet;
+#[cfg(feature = "parquet")]
+mod parquet_footer;
 mod pattern;
 pub(crate) mod prefix;
 mod sample;

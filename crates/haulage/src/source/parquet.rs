@@ -13,6 +13,7 @@ use parquet::file::reader::ChunkReader;
 use super::batch::{BatchRows, Projection, ROWS, unusable};
 use super::decoding::guarded;
 use super::options::ListOptions;
+use super::parquet_footer;
 use crate::error::Error;
 use crate::request::Row;
 
@@ -57,8 +58,7 @@ impl ParquetList {
         options: &ListOptions,
     ) -> Result<Self, Error> {
         let base = options.base()?;
-        let open = || ParquetRecordBatchReaderBuilder::try_new(reader).map_err(io::Error::other);
-        let builder = guarded(&input, open).map_err(|cause| unusable(&cause))?;
+        let builder = open(reader, &input).map_err(|cause| unusable(&cause))?;
         let projection = Projection::of(builder.schema(), options)?;
         let carried = projection.carried(builder.schema());
         let columns = projection.columns.iter().copied();
@@ -131,13 +131,23 @@ impl std::fmt::Debug for ParquetList {
     }
 }
 
+/// Reads the footer of a file. `input` is its name.
+fn open<R: ChunkReader + 'static>(
+    reader: R,
+    input: &Arc<str>,
+) -> io::Result<ParquetRecordBatchReaderBuilder<R>> {
+    parquet_footer::check(&reader)?;
+    guarded(input, || {
+        ParquetRecordBatchReaderBuilder::try_new(reader).map_err(io::Error::other)
+    })
+}
+
 /// Returns how many rows a file has, as its footer says. `input` is its name.
 ///
 /// # Errors
 /// If it is not Parquet.
 pub(super) fn count(file: File, input: &str) -> io::Result<u64> {
-    let open = || ParquetRecordBatchReaderBuilder::try_new(file).map_err(io::Error::other);
-    let builder = guarded(&Arc::from(input), open)?;
+    let builder = open(file, &Arc::from(input))?;
     let rows = builder.metadata().file_metadata().num_rows();
     Ok(u64::try_from(rows).unwrap_or_default())
 }
