@@ -32,7 +32,7 @@ mod options;
 #[cfg(feature = "parquet")]
 mod parquet;
 #[cfg(feature = "parquet")]
-mod parquet_footer;
+mod parquet_claims;
 mod pattern;
 pub(crate) mod prefix;
 mod sample;

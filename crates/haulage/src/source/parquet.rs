@@ -13,7 +13,7 @@ use parquet::file::reader::ChunkReader;
 use super::batch::{BatchRows, Projection, ROWS, unusable};
 use super::decoding::guarded;
 use super::options::ListOptions;
-use super::parquet_footer;
+use super::parquet_claims::Checked;
 use crate::error::Error;
 use crate::request::Row;
 
@@ -135,10 +135,10 @@ impl std::fmt::Debug for ParquetList {
 fn open<R: ChunkReader + 'static>(
     reader: R,
     input: &Arc<str>,
-) -> io::Result<ParquetRecordBatchReaderBuilder<R>> {
-    parquet_footer::check(&reader)?;
+) -> io::Result<ParquetRecordBatchReaderBuilder<Checked<R>>> {
     guarded(input, || {
-        ParquetRecordBatchReaderBuilder::try_new(reader).map_err(io::Error::other)
+        let checked = Checked::new(reader).map_err(io::Error::other)?;
+        ParquetRecordBatchReaderBuilder::try_new(checked).map_err(io::Error::other)
     })
 }
 

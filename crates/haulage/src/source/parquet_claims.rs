@@ -1,45 +1,86 @@
-//! The footer of a Parquet file, looked at before it is decoded: a few bytes in it can claim
+//! What a Parquet file says of itself, looked at before it is decoded: a few bytes can claim
 //! collections of billions of elements, which keep the decoder busy for minutes.
 
-use std::io;
+use std::io::{self, Read};
 
-use parquet::file::reader::ChunkReader;
+use bytes::Bytes;
+use parquet::errors::{ParquetError, Result};
+use parquet::file::reader::{ChunkReader, Length};
 
 /// The length of the footer and the letters `PAR1`, at the end of each file.
 const TAIL: u64 = 8;
-/// How deep the values of a footer may be in each other. As in the decoder.
+/// How deep values may be in each other. As in the decoder.
 const DEPTH: u32 = 64;
+/// The most elements in the head of a page, which usually has none.
+const MOST_IN_A_PAGE: u64 = 1 << 20;
 
-/// Checks that no collection in the footer claims more elements than the footer has bytes. What
-/// else may be wrong is left to the decoder, which says it better.
-///
-/// # Errors
-/// If one does, or the file cannot be read.
-pub(super) fn check(reader: &impl ChunkReader) -> io::Result<()> {
-    let read = |start, length| reader.get_bytes(start, length).map_err(io::Error::other);
-    let Some(end) = reader.len().checked_sub(TAIL) else {
-        return Ok(());
-    };
-    let tail = read(end, TAIL as usize)?;
-    let Some(length) = tail.first_chunk().map(|length| u32::from_le_bytes(*length)) else {
-        return Ok(());
-    };
-    let Some(start) = end.checked_sub(u64::from(length)) else {
-        return Ok(());
-    };
-    if claims_too_much(&read(start, length as usize)?) {
-        let message = "it is damaged: its footer claims more than it can hold";
-        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+/// A file whose footer and whose heads of pages claim no more than they can hold.
+pub(super) struct Checked<R>(R);
+
+impl<R: ChunkReader> Checked<R> {
+    /// Checks the footer. What else may be wrong with it is left to the decoder, which says it
+    /// better.
+    ///
+    /// # Errors
+    /// If it claims more elements than it has bytes, or cannot be read.
+    pub(super) fn new(reader: R) -> Result<Self> {
+        if let Some(footer) = footer_of(&reader)?
+            && claims_more_than(footer.len() as u64, &*footer)
+        {
+            return Err(too_much());
+        }
+        Ok(Self(reader))
     }
-    Ok(())
 }
 
-/// Tells whether a structure in Thrift's compact protocol claims more elements than it has bytes.
-/// Each of them takes at least one.
-fn claims_too_much(structure: &[u8]) -> bool {
+impl<R: ChunkReader> Length for Checked<R> {
+    fn len(&self) -> u64 {
+        self.0.len()
+    }
+}
+
+impl<R: ChunkReader> ChunkReader for Checked<R> {
+    type T = R::T;
+
+    // The decoder begins a page like this, and the length of the footer.
+    fn get_read(&self, start: u64) -> Result<R::T> {
+        let is_page = self.len().saturating_sub(start) > TAIL;
+        if is_page && claims_more_than(MOST_IN_A_PAGE, self.0.get_read(start)?) {
+            return Err(too_much());
+        }
+        self.0.get_read(start)
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
+        self.0.get_bytes(start, length)
+    }
+}
+
+/// Reads the footer; `None` if the file is too short for one.
+fn footer_of(reader: &impl ChunkReader) -> Result<Option<Bytes>> {
+    let Some(end) = reader.len().checked_sub(TAIL) else {
+        return Ok(None);
+    };
+    let tail = reader.get_bytes(end, TAIL as usize)?;
+    let length = tail.first_chunk().map(|length| u32::from_le_bytes(*length));
+    let Some((length, start)) = length.and_then(|length| {
+        let start = end.checked_sub(u64::from(length))?;
+        Some((length, start))
+    }) else {
+        return Ok(None);
+    };
+    reader.get_bytes(start, length as usize).map(Some)
+}
+
+fn too_much() -> ParquetError {
+    ParquetError::General("it is damaged: it claims more elements than it can hold".to_owned())
+}
+
+/// Tells whether a structure in Thrift's compact protocol claims more elements than this.
+fn claims_more_than(most: u64, structure: impl Read) -> bool {
     let mut walk = Walk {
         rest: structure,
-        elements: structure.len() as u64,
+        elements: most,
     };
     matches!(walk.value(STRUCT, DEPTH), Err(End::ClaimsTooMuch))
 }
@@ -54,13 +95,13 @@ enum End {
 const STOP: u8 = 0;
 const STRUCT: u8 = 12;
 
-struct Walk<'a> {
-    rest: &'a [u8],
+struct Walk<R> {
+    rest: R,
     /// How many more elements there can be.
     elements: u64,
 }
 
-impl Walk<'_> {
+impl<R: Read> Walk<R> {
     /// Goes past a value of this type.
     fn value(&mut self, kind: u8, depth: u32) -> Result<(), End> {
         let depth = depth.checked_sub(1).ok_or(End::Malformed)?;
@@ -125,15 +166,16 @@ impl Walk<'_> {
     }
 
     fn byte(&mut self) -> Result<u8, End> {
-        let (&first, rest) = self.rest.split_first().ok_or(End::Malformed)?;
-        self.rest = rest;
-        Ok(first)
+        let mut byte = [0];
+        let read = self.rest.read_exact(&mut byte);
+        read.map_or(Err(End::Malformed), |()| Ok(byte[0]))
     }
 
     fn skip(&mut self, length: u64) -> Result<(), End> {
-        let length = usize::try_from(length).map_err(|_| End::Malformed)?;
-        self.rest = self.rest.get(length..).ok_or(End::Malformed)?;
-        Ok(())
+        match io::copy(&mut self.rest.by_ref().take(length), &mut io::sink()) {
+            Ok(skipped) if skipped == length => Ok(()),
+            _ => Err(End::Malformed),
+        }
     }
 
     /// Reads a number of seven bits a byte, the lowest first.
@@ -153,6 +195,10 @@ impl Walk<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn claims_too_much(structure: &[u8]) -> bool {
+        claims_more_than(structure.len() as u64, structure)
+    }
 
     /// A field 9 with a list of so many elements of this type, as seven bits a byte.
     fn list_of(kind: u8, length: [u8; 5]) -> Vec<u8> {
@@ -180,6 +226,18 @@ mod tests {
         structure.extend([0xE1; 6]);
         structure.extend([0, 0]);
         assert!(claims_too_much(&structure));
+    }
+
+    #[test]
+    fn pages_are_looked_at_when_they_are_read() {
+        // The tail says that the footer is empty.
+        let file = |page: &[u8]| Bytes::from([page, &[0; 12], b"PAR1"].concat());
+        let claims = file(&list_of(2, [0x80, 0x94, 0xEB, 0xDC, 0x03]));
+        assert!(Checked::new(claims).unwrap().get_read(0).is_err());
+        let mut page = Vec::new();
+        let fine = Checked::new(file(&[0x99, 0x21])).unwrap();
+        fine.get_read(0).unwrap().read_to_end(&mut page).unwrap();
+        assert_eq!(page.len() as u64, fine.len());
     }
 
     #[test]
