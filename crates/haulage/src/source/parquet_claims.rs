@@ -1,5 +1,7 @@
 //! What a Parquet file says of itself, looked at before it is decoded: a few bytes can claim
-//! collections of billions of elements, which keep the decoder busy for minutes.
+//! collections of billions of elements, which keep the decoder busy for minutes. This finds most
+//! of them, not all: the decoder does not compare the types of fields with those it expects, so a
+//! file that lies about them is read in another way than here.
 
 use std::io::{self, Read};
 
