@@ -1,10 +1,14 @@
-//! The command blocks of the READMEs: each runs as a reader would paste it, in a folder of its own.
+//! The command blocks of the READMEs and of the pages for users in `docs`: each runs as a reader
+//! would paste it, in a folder of its own.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use origin::Origin;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use origin::{Body, Origin, Script};
 
 use crate::Sandbox;
 
@@ -37,6 +41,20 @@ const FAILING: [&str; 6] = [
     "-d listed -i list.txt",
     "-d listed -i failed.txt --retry-failed all",
 ];
+
+/// Servers that the blocks name. Each is the folder `SERVED` of the origin.
+const HOSTS: [&str; 3] = [
+    "https://example.org/",
+    "https://www.rfc-editor.org/",
+    "https://data.commoncrawl.org/",
+];
+
+const SERVED: &str = "/bytes/1K/";
+
+/// A list of checksums, and the one file in it.
+const RELEASE: &str = "haul\n";
+const RELEASE_SUMS: &str =
+    "721745e3d4e6ec96e9ab6f5e0aae3134f57061582142f6edef0b2414e1f227f5  haul.tar.gz\n";
 
 /// What a block in Markdown says, and the line that it begins on.
 struct Block {
@@ -80,18 +98,39 @@ impl Servers {
         for origin in [&servers.plain, &servers.tls] {
             origin.serve_flags(Duration::ZERO);
         }
+        servers.serve_lists();
         servers
+    }
+
+    /// Serves the lists that blocks name by their URLs.
+    fn serve_lists(&self) {
+        let serve = |path: &str, content: Body| {
+            self.plain
+                .on(&format!("{SERVED}{path}"), Script::ok(content));
+        };
+        serve("release/haul.tar.gz", Body::of(RELEASE));
+        serve("release/SHA256SUMS", Body::of(RELEASE_SUMS));
+        let mut paths = GzEncoder::new(Vec::new(), Compression::default());
+        paths
+            .write_all(b"crawl-data/1/a.warc.gz\ncrawl-data/1/b.warc.gz\n")
+            .unwrap();
+        let paths = Body::of(paths.finish().unwrap());
+        serve("crawl-data/CC-MAIN-2026-04/warc.paths.gz", paths);
     }
 
     /// Puts the addresses of these servers into a block, and leaves out most of the waiting.
     fn rewrite(&self, text: &str) -> String {
         let plain = self.plain.authority();
-        text.replace("127.0.0.1:8080", &plain)
+        let served = self.plain.url(SERVED);
+        HOSTS
+            .iter()
+            .fold(text.to_owned(), |text, host| text.replace(host, &served))
+            .replace("127.0.0.1:8080", &plain)
+            .replace("proxy.example.com:3128", &plain)
             .replace(
                 "localhost:8443",
                 &format!("localhost:{}", self.tls.address().port()),
             )
-            .replace("https://example.org/", &format!("http://{plain}/bytes/1K/"))
             .replace("delay=500ms", "delay=5ms")
     }
 }
@@ -162,4 +201,24 @@ fn readme_blocks_run_as_they_are_pasted() {
 #[test]
 fn chinese_readme_blocks_run_as_they_are_pasted() {
     run_all("README.zh-CN.md");
+}
+
+#[test]
+fn guide_blocks_run_as_they_are_pasted() {
+    run_all("docs/guide.md");
+}
+
+#[test]
+fn chinese_guide_blocks_run_as_they_are_pasted() {
+    run_all("docs/zh/guide.md");
+}
+
+#[test]
+fn blocks_for_users_of_other_programs_run() {
+    run_all("docs/coming-from.md");
+}
+
+#[test]
+fn cookbook_blocks_run_as_they_are_pasted() {
+    run_all("docs/cookbook.md");
 }
