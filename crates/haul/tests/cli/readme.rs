@@ -219,6 +219,11 @@ fn blocks_for_users_of_other_programs_run() {
 }
 
 #[test]
+fn chinese_blocks_for_users_of_other_programs_run() {
+    run_all("docs/zh/coming-from.md");
+}
+
+#[test]
 fn cookbook_blocks_run_as_they_are_pasted() {
     run_all("docs/cookbook.md");
 }
