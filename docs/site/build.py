@@ -11,6 +11,7 @@ from pathlib import Path
 from links import ATTRIBUTE, CODE, FENCE, LINK, OTHER_PLACE, targets
 
 REPOSITORY = "https://github.com/haulage/haulage"
+IMAGES = (".svg", ".png")
 
 
 def add_arguments(parser):
@@ -34,13 +35,17 @@ def gather(root, site):
     source.mkdir(parents=True)
     shutil.copy(root / "docs" / "site" / "book.toml", site)
     (source / "SUMMARY.md").write_text(relinked(summary, pages, root, base=root))
+    shown = {resolved(page, target) for page in pages for target in targets(page.read_text())}
     for page in pages:
-        copy = place(page, root, source)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_text(relinked(page, pages, root, base=page.parent))
-        for file in (resolved(page, target) for target in targets(page.read_text())):
-            if file.suffix in (".svg", ".png"):
-                shutil.copy(file, place(file, root, source))
+        made(place(page, root, source)).write_text(relinked(page, pages, root, base=page.parent))
+    for image in (file for file in shown if file.suffix in IMAGES):
+        shutil.copy(image, made(place(image, root, source)))
+
+
+def made(file):
+    """Returns a file whose folder is there."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return file
 
 
 def resolved(document, target):
@@ -64,7 +69,7 @@ def relinked(document, pages, root, base):
         if OTHER_PLACE.match(target) or target.startswith("#"):
             return target
         file, anchor = resolved(document, target), target.partition("#")[1:]
-        if file in pages or file.suffix in (".svg", ".png"):
+        if file in pages or file.suffix in IMAGES:
             return os.path.relpath(place(file, root, root), base) + "".join(anchor)
         kind = "tree" if file.is_dir() else "blob"
         return f"{REPOSITORY}/{kind}/main/{file.relative_to(root)}" + "".join(anchor)

@@ -38,10 +38,25 @@ def run(arguments, root):
 
 
 def reference(haul):
-    parts = [HEAD, "## haul\n", *converted(help_of(haul))]
+    of_haul = groups(converted(help_of(haul)))
+    parts = [HEAD, "## haul\n", *(block for group in of_haul for block in group)]
     for command in COMMANDS:
-        parts += [f"## haul {command}\n", *converted(help_of(haul, command))]
+        of_command = groups(converted(help_of(haul, command)))
+        own = [group for group in of_command if group not in of_haul]
+        parts += [f"## haul {command}\n", *(block for group in own for block in group)]
+        if len(own) < len(of_command):
+            parts.append("The other options are those of `haul`.\n")
     return "\n".join(parts).rstrip() + "\n"
+
+
+def groups(blocks):
+    """Returns the blocks in groups: those below each heading, and those before the first one."""
+    found = [[]]
+    for block in blocks:
+        if block.startswith("### "):
+            found.append([])
+        found[-1].append(block)
+    return found
 
 
 def help_of(haul, *command):
