@@ -2,7 +2,8 @@
 
 from xml.sax.saxutils import escape
 
-BAR, GAP, HEAD, NAME, PLOT, FIGURES = 16, 5, 34, 96, 380, 214
+BAR, GAP, HEAD, NAME, PLOT, FIGURES = 16, 5, 34, 96, 380, 270
+TITLE = "CPU time (bars), and peak memory; less is better"
 # A client that took so much more than haul has its bar cut off, so that the others can be told
 # apart.
 MOST = 5.0
@@ -10,6 +11,7 @@ MOST = 5.0
 STYLE = """\
 text { font: 12px system-ui, sans-serif; fill: #24292f; }
 .title { font-weight: 600; }
+.top { font-size: 14px; }
 .figure { fill: #57606a; }
 .haul { fill: #0969da; }
 .floor { fill: #8c959f; }
@@ -22,7 +24,7 @@ def bars(works, titles, key="cpu_s"):
 
     `works` is what `report.medians` found, by the name of the work; those that have no `key` are left out.
     """
-    parts, y = [], 0
+    parts, y = [f'<text class="title top" x="0" y="18">{TITLE}</text>'], BAR + GAP
     for work, clients in works.items():
         known = {name: figures for name, figures in clients.items() if figures.get(f"{key}_ratio")}
         if not known:
@@ -44,9 +46,9 @@ def bar(name, figures, key, y):
     kind = "haul" if name.startswith("haul") else "floor" if name.startswith("floor") else "peer"
     length = min(ratio, MOST) / MOST * PLOT
     middle = y + BAR - 4
-    said = f"{ratio:.2f} × haul's CPU time, {figures['peak_mib']:.0f} MiB"
+    said = f"{ratio:.2f} × haul's CPU time, {figures['peak_mib']:.0f} MiB of memory"
     if name == "haul":
-        said = f"{figures['cpu_s']:.2f} s of CPU time, {figures['peak_mib']:.0f} MiB"
+        said = f"{figures['cpu_s']:.2f} s of CPU time, {figures['peak_mib']:.0f} MiB of memory"
     yield f'<text x="{NAME - 8}" y="{middle}" text-anchor="end">{escape(name)}</text>'
     yield f'<rect class="{kind}" x="{NAME}" y="{y}" width="{length:.1f}" height="{BAR}" rx="2"/>'
     if ratio > MOST:
