@@ -1,4 +1,4 @@
-"""Makes the site, and what the documents have that is generated; without arguments, lists the commands."""
+"""Makes the site, and what the documents have that is generated."""
 
 import argparse
 import sys
