@@ -122,6 +122,7 @@ impl Scan<'_> {
         }
         let after = self.after(rest);
         match letter {
+            'e' => after.value().is_some_and(is_wgets_setting),
             'k' => after.value().is_some_and(is_size),
             // axel's `-n`: the number of connections.
             'n' => after.is_number(),
@@ -203,9 +204,8 @@ fn meaning(letter: char, after: &After<'_>) -> Option<&'static str> {
         'T' if number => "--read-timeout",
         'U' if value.is_some_and(is_login) => "-U LOGIN",
         'T' => "--upload-file",
-        'e' if value.is_some_and(|value| !value.contains("://") && value.contains('=')) => {
-            "--execute"
-        }
+        'e' if value.is_some_and(is_wgets_setting) => "--execute",
+        'R' if !after.stands_alone() => "--reject",
         'k' => "-k SIZE",
         'l' if !after.stands_alone() && !number => "-l FILE",
         'm' if number => "-m N",
@@ -240,6 +240,15 @@ pub(super) fn is_number(text: &str) -> bool {
 fn is_url(text: &str) -> bool {
     text.split_once("://")
         .is_some_and(|(scheme, _)| !scheme.contains('='))
+}
+
+/// Returns whether a text is a setting of wget's, as in `robots=off`.
+fn is_wgets_setting(text: &str) -> bool {
+    let name = text.split_once('=').map(|(name, _)| name.trim_end());
+    name.is_some_and(|name| {
+        let is_part = |letter: char| letter.is_ascii_alphabetic() || letter == '_';
+        !name.is_empty() && name.chars().all(is_part)
+    })
 }
 
 /// Returns whether a text is aria2c's size, as in `1M`.

@@ -107,7 +107,11 @@ impl Scan<'_> {
             if inline.is_none() {
                 self.left.next();
             }
-        } else if let Some(flag) = self.foreign_flag(&typed) {
+        } else if let Some(flag) = self.foreign_flag(match inline {
+            // aria2c's has a value, wget's has none.
+            Some(_) if name == "no-proxy" => "--no-proxy LIST",
+            _ => &typed,
+        }) {
             self.answer(&typed, flag, inline.map(|value| format!("={value}")));
         } else {
             self.unknown(&typed);

@@ -310,6 +310,7 @@ const FOREIGN_FLAGS: &[ForeignFlag] = &[
 
     // Network.
     same(&["--no-proxy"], "-x ''"),
+    same(&["--no-proxy LIST"], "--noproxy {LIST}"),
     same(&["--all-proxy"], "-x {URL}"),
     valued(tell(&["--http-proxy", "--https-proxy"], ONE_PROXY)),
     valued(tell(&["--socks4", "--socks4a", "--socks5", "--socks5-hostname"], SOCKS)),
@@ -345,7 +346,8 @@ const FOREIGN_FLAGS: &[ForeignFlag] = &[
     valued(tell(&["--server-stat-of", "--server-stat-if", "--max-download-result"], SESSION)),
     tell(&["--check-integrity", "--hash-check-only"], "haul reads existing files when they have a checksum: --checksum ALGO=HEX"),
     same(&["--on-download-complete"], "--on-complete {CMD}"),
-    valued(tell(&["--on-download-error", "--on-download-start", "--on-download-stop", "--execute"], COMMANDS)),
+    valued(tell(&["--on-download-error", "--on-download-start", "--on-download-stop"], COMMANDS)),
+    valued(tell(&["--execute"], "haul has no wgetrc; robots.txt is read only with --robots")),
     valued(tell(&["-K FILE", "--conf-path"], CONFIG)),
     tell(&["--enable-rpc", "--rpc-listen-all"], DAEMON),
     valued(tell(&["--rpc-secret", "--rpc-listen-port", "--rpc-user", "--rpc-passwd"], DAEMON)),

@@ -220,6 +220,12 @@ fn what_haul_cannot_do_is_said_plainly() {
         ("--junk-session-cookies http://a/", "session cookies"),
         ("-b http://a/", "foreground"),
         ("--max-download-limit=1M http://a/", "--limit-rate RATE"),
+        (
+            "--no-proxy=a.example,b http://a/",
+            "\"--noproxy a.example,b\" here",
+        ),
+        ("-e robots=off http://a/", "only with --robots"),
+        ("-R gif,jpg http://a/", "does not follow"),
         ("-r http://a/", "does not follow"),
         ("-r 0-99 http://a/", "whole files"),
         ("-m http://a/", "does not follow"),

@@ -30,6 +30,34 @@ fn urls_become_files_and_the_workspace_goes() {
 }
 
 #[test]
+fn a_refresh_replaces_a_file_whose_checksum_changed() {
+    let origin = Origin::plain();
+    let versions = [
+        (
+            "the first",
+            "6fa2c9ea02d6b6cc4aeb86495d9a1beac7ebeba72023ebd2c1ec8564117f1c6e",
+        ),
+        (
+            "the second one",
+            "2059af985d70f91d8d3984d127c75a710b71aaa3e6798726834aac37965a82c8",
+        ),
+    ];
+    origin.on(
+        "/a.txt",
+        versions.map(|(body, _)| Script::ok(Body::of(body))),
+    );
+    let (sandbox, base) = (Sandbox::new(), origin.url("/"));
+    for (body, hex) in versions {
+        sandbox.write("SHA256SUMS", &format!("{hex}  a.txt\n"));
+        let list = ["-i", "SHA256SUMS", "--base-url", &base, "-d", "out"];
+        let ran = sandbox.haul(&[&list[..], &["--exists", "refresh"]].concat());
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert_eq!(sandbox.names("out"), [".haul", "a.txt"]);
+        assert_eq!(sandbox.read("out/a.txt"), body);
+    }
+}
+
+#[test]
 fn what_is_there_can_be_refreshed() {
     let origin = Origin::plain();
     let file = |text: &'static str, date: &str| {

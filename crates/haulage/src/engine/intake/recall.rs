@@ -132,8 +132,8 @@ impl NamedRow {
             return Ok(None);
         };
         let existing = run.options.existing;
-        // With `auto`, a file of the same URL is compared with the response instead.
-        let key = (existing != Existing::Auto).then_some(key);
+        // With `auto` and `refresh`, a file of the same URL is compared with the response instead.
+        let key = (existing == Existing::Skip).then_some(key);
         // With other values, the user has decided what happens to a file that is in the way.
         let keeps_it = matches!(
             existing,
