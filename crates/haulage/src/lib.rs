@@ -61,6 +61,7 @@ mod fetch;
 #[doc(hidden)]
 pub mod fuzzing;
 mod http_url;
+mod latencies;
 mod meter;
 mod options;
 mod outcome;
@@ -95,6 +96,7 @@ pub use credentials::netrc::Netrc;
 pub use engine::{Engine, EngineSnapshot, Events, HostSnapshot, Outcomes, RunHandle as Run};
 pub use error::{Error, ErrorKind};
 pub use event::{Event, LimitChange, Transfer, WaitCause, WaitReason, Warning};
+pub use latencies::Latencies;
 pub use options::{
     AddressFamily, ContentEncoding, Destination, Durability, EngineOptions, Environment, Existing,
     FileNames, HostLimits, HostOptions, HostPattern, HttpVersion, Identity, Interface, Layout,

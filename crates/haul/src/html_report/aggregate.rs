@@ -8,9 +8,9 @@ mod hosts;
 mod slowest;
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use haulage::{ErrorKind, Outcome, Request, Status};
+use haulage::{ErrorKind, Latencies, Outcome, Request, Status};
 
 pub(super) use self::errors::ErrorGroups;
 pub(super) use self::failures::{Encoded, Failures};
@@ -25,6 +25,30 @@ const NO_HOST: &str = "(no URL)";
 const TIMES: [u64; 18] = [
     1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000, 300_000,
     1_800_000, 7_200_000,
+];
+/// Upper bounds of the latencies that are told apart, in microseconds. Each is one of those that
+/// are recorded.
+const LATENCIES: [u64; 20] = [
+    100,
+    200,
+    500,
+    1000,
+    2000,
+    5000,
+    10_000,
+    20_000,
+    50_000,
+    100_000,
+    200_000,
+    500_000,
+    1_000_000,
+    2_000_000,
+    5_000_000,
+    10_000_000,
+    20_000_000,
+    60_000_000,
+    300_000_000,
+    800_000_000,
 ];
 /// Upper bounds of the sizes that are told apart, in bytes.
 const SIZES: [u64; 14] = [
@@ -131,6 +155,18 @@ impl Aggregate {
         let (first, last) = self.period.unwrap_or((started, ended));
         self.period = Some((first.min(started), last.max(ended)));
     }
+}
+
+/// Returns how long responses took, in microseconds: each as long as the bound up to which it was
+/// counted.
+pub(super) fn latencies(counted: &Latencies) -> Histogram {
+    let mut histogram = Histogram::new(&LATENCIES);
+    let beyond = Duration::from_micros(LATENCIES[LATENCIES.len() - 1] + 1);
+    for (bound, count) in counted.intervals() {
+        let micros = bound.unwrap_or(beyond).as_micros();
+        histogram.add_many(u64::try_from(micros).unwrap_or(u64::MAX), count);
+    }
+    histogram
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
 
-use haulage::{RecordedRun, Sample};
+use haulage::RecordedRun;
 
 use super::aggregate::Aggregate;
 use super::file::{cannot_write, open, replace};
@@ -36,10 +36,12 @@ pub(crate) fn print(arguments: &ReportArgs) -> Result<Exit, Problem> {
     let folder = std::fs::canonicalize(&arguments.directory);
     let folder = folder.unwrap_or_else(|_| arguments.directory.clone());
     let folder = folder.display().to_string();
+    let drawn = shown(&runs);
     let page = render(Page {
         about: about(&runs, &items, &lists, folder),
         items: &items,
-        samples: samples(&runs),
+        samples: drawn.map(|run| run.samples.clone()).unwrap_or_default(),
+        latencies: drawn.map(|run| run.latencies.clone()).unwrap_or_default(),
         runs: &runs,
     });
     let Some(path) = output else {
@@ -130,10 +132,4 @@ fn ending(runs: &[RecordedRun]) -> Ending {
 fn shown(runs: &[RecordedRun]) -> Option<&RecordedRun> {
     let has_received = |run: &&RecordedRun| run.samples.iter().any(|sample| sample.bytes > 0);
     runs.iter().rev().find(has_received).or(runs.last())
-}
-
-fn samples(runs: &[RecordedRun]) -> Vec<Sample> {
-    shown(runs)
-        .map(|run| run.samples.clone())
-        .unwrap_or_default()
 }

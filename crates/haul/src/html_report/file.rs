@@ -73,6 +73,7 @@ impl PageFile {
             about: self.about,
             items: &self.items,
             samples: run.samples(),
+            latencies: run.latencies(),
             runs: &[],
         });
         let written = replace(&mut self.file, &page);

@@ -1,8 +1,10 @@
 //! Text in a page: escaped, so that it is nothing but text. Pure.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use crate::report::escape::{json, printable};
+use crate::report::format;
 
 /// Returns a text for an element, or for an attribute in double quotes.
 pub(super) fn text(text: &str) -> String {
@@ -68,6 +70,17 @@ pub(super) fn number(number: u64) -> String {
     grouped
 }
 
+/// Returns a time with its milliseconds, if it is less than a second: `0.12 ms`, `35 ms`, `1.20 s`.
+pub(super) fn duration(time: Duration) -> String {
+    let millis = time.as_secs_f64() * 1000.0;
+    match time.as_micros() {
+        0 => "0 ms".to_owned(),
+        1..10_000 => format!("{millis:.2} ms"),
+        10_000..999_500 => format!("{millis:.0} ms"),
+        _ => format::duration(time),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,6 +113,21 @@ mod tests {
             (1_234_567, "1,234,567"),
         ] {
             assert_eq!(number(given), expected);
+        }
+    }
+
+    #[test]
+    fn short_times_have_milliseconds() {
+        for (micros, shown) in [
+            (0, "0 ms"),
+            (120, "0.12 ms"),
+            (9_994, "9.99 ms"),
+            (10_000, "10 ms"),
+            (999_499, "999 ms"),
+            (999_500, "1.00 s"),
+            (65_000_000, "1 min 5 s"),
+        ] {
+            assert_eq!(duration(Duration::from_micros(micros)), shown);
         }
     }
 }

@@ -10,7 +10,7 @@ mod totals;
 
 use std::time::SystemTime;
 
-use haulage::{RecordedRun, Sample};
+use haulage::{Latencies, RecordedRun, Sample};
 
 use super::aggregate::Aggregate;
 
@@ -20,6 +20,8 @@ pub(super) struct Page<'a> {
     pub(super) items: &'a Aggregate,
     /// How the run went over time; empty if that is unknown.
     pub(super) samples: Vec<Sample>,
+    /// How long responses took; none if that is unknown.
+    pub(super) latencies: Latencies,
     /// The runs that the items are of, the first one first; empty if it is one.
     pub(super) runs: &'a [RecordedRun],
 }
@@ -56,7 +58,7 @@ pub(super) enum Ending {
 /// Returns the page.
 pub(super) fn render(page: Page<'_>) -> String {
     let failures = page.items.failures.encoded();
-    let charts = charts::Charts::new(page.samples, page.items);
+    let charts = charts::Charts::new(page.samples, &page.latencies, page.items);
     let title = totals::title(&page.about);
     let body = [
         totals::header(&page.about, page.items),
@@ -64,7 +66,7 @@ pub(super) fn render(page: Page<'_>) -> String {
         requested::section(&page.about),
         charts.over_time(),
         errors::section(page.items, &failures),
-        charts.distributions(page.items),
+        charts.distributions(),
         tables::slowest(page.items),
         tables::hosts(page.items),
         tables::runs(page.runs),

@@ -44,6 +44,13 @@ fn ended(page: &str) -> f64 {
     steps.sum()
 }
 
+/// Returns how many requests the chart of latencies has.
+fn answered(page: &str) -> u64 {
+    let data = data(page);
+    let counts = data["latencies"]["counts"].as_array().unwrap().iter();
+    counts.map(|count| count.as_u64().unwrap()).sum()
+}
+
 /// An origin with ten files, and another path that fails.
 fn origin() -> Origin {
     let origin = Origin::plain();
@@ -95,6 +102,8 @@ fn pages_of_a_list_agree_with_its_results() {
         let counts = ["rows", "done", "failed", "size"].map(|name| number(&page, name));
         assert_eq!(counts, [11, 10, 1, 10_000]);
         assert!((ended(&page) - 11.0).abs() < 0.5, "{}", ended(&page));
+        assert_eq!(answered(&page), 11);
+        assert!(page.contains("Time to the first byte"));
         let data = data(&page);
         assert_eq!(data["failures"]["list"][2], origin.url("/no"));
         assert_eq!(data["failures"]["reasons"][0][0], "http");

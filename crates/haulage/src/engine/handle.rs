@@ -8,6 +8,7 @@ use super::events::Events;
 use super::run::Run;
 use super::run::sampler::Sampler;
 use super::run::sources::Source;
+use crate::latencies::Latencies;
 use crate::priority::Priority;
 use crate::request::Row;
 use crate::series::Sample;
@@ -143,6 +144,14 @@ impl RunHandle {
     pub fn samples(&self) -> Vec<Sample> {
         let sampler = self.run.sampler.as_ref();
         sampler.map(Sampler::samples).unwrap_or_default()
+    }
+
+    /// Returns how long responses took so far; none unless the run is recorded or sampled, as with
+    /// [`samples`](Self::samples).
+    #[must_use]
+    pub fn latencies(&self) -> Latencies {
+        let sampler = self.run.sampler.as_ref();
+        sampler.map(Sampler::latencies).unwrap_or_default()
     }
 
     /// Returns how many rows the input has, bad ones included; `None` before all of it has been

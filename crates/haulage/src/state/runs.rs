@@ -9,6 +9,7 @@ use rusqlite::{Connection, Row, Transaction, params};
 use super::columns::number;
 use super::record::{of_millis, to_millis};
 use super::schema;
+use crate::latencies::{Latencies, LatencyCounts};
 use crate::options::RunOptions;
 use crate::series::{HostSample, Sample, Series};
 use crate::sync::lock;
@@ -25,6 +26,7 @@ pub(crate) struct RunRecord {
     title: String,
     command: String,
     series: Arc<Mutex<Series>>,
+    latencies: Arc<LatencyCounts>,
     /// Its number in the database; `None` before it is recorded.
     id: Option<i64>,
 }
@@ -47,11 +49,17 @@ pub struct RecordedRun {
     pub command: String,
     /// How it went over time.
     pub samples: Vec<Sample>,
+    /// How long responses took; none of a version that did not record that.
+    pub latencies: Latencies,
 }
 
 impl RunRecord {
-    /// Returns the record of a run that starts now, and is sampled in `series`.
-    pub(crate) fn new(options: &RunOptions, series: Arc<Mutex<Series>>) -> Self {
+    /// Returns the record of a run that starts now, and is sampled in `series` and `latencies`.
+    pub(crate) fn new(
+        options: &RunOptions,
+        series: Arc<Mutex<Series>>,
+        latencies: Arc<LatencyCounts>,
+    ) -> Self {
         Self {
             started: SystemTime::now(),
             ended: None,
@@ -59,6 +67,7 @@ impl RunRecord {
             title: options.title.clone(),
             command: options.command.clone(),
             series,
+            latencies,
             id: None,
         }
     }
@@ -105,9 +114,9 @@ pub(super) fn record(transaction: &Transaction<'_>, run: &mut RunRecord) -> rusq
     };
     transaction
         .prepare_cached(
-            "INSERT INTO run (id, started, ended, complete, version, title, command) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
-             ON CONFLICT (id) DO UPDATE SET ended = ?3, complete = ?4",
+            "INSERT INTO run (id, started, ended, complete, version, title, command, latencies) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
+             ON CONFLICT (id) DO UPDATE SET ended = ?3, complete = ?4, latencies = ?8",
         )?
         .execute(params![
             id,
@@ -116,7 +125,8 @@ pub(super) fn record(transaction: &Transaction<'_>, run: &mut RunRecord) -> rusq
             run.is_complete,
             env!("CARGO_PKG_VERSION"),
             run.title,
-            run.command
+            run.command,
+            run.latencies.get().to_text()
         ])?;
     let new = lock(&run.series).take_new();
     if new.replaces {
@@ -181,8 +191,16 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<RecordedRun>>
     if version < number(schema::WITH_RUNS as u64) {
         return Ok(Vec::new());
     }
-    let sql = "SELECT started, ended, complete, version, title, command, id FROM run ORDER BY id";
-    let mut statement = connection.prepare(sql)?;
+    let latencies = if version < number(schema::WITH_LATENCIES as u64) {
+        "NULL"
+    } else {
+        "latencies"
+    };
+    let sql = format!(
+        "SELECT started, ended, complete, version, title, command, id, {latencies} FROM run \
+         ORDER BY id"
+    );
+    let mut statement = connection.prepare(&sql)?;
     let runs = statement.query_map([], |row| {
         Ok(RecordedRun {
             started: of_millis(row.get(0)?),
@@ -192,6 +210,10 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<RecordedRun>>
             title: row.get(4)?,
             command: row.get(5)?,
             samples: samples(connection, row.get(6)?)?,
+            latencies: match row.get_ref(7)?.as_str_or_null()? {
+                Some(text) => Latencies::of_text(text),
+                None => Latencies::default(),
+            },
         })
     })?;
     runs.collect()

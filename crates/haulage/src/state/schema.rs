@@ -9,6 +9,8 @@ const APPLICATION: i32 = 0x6861_756c;
 pub(super) const WITH_COUNTS: usize = 3;
 /// The first version that records runs.
 pub(super) const WITH_RUNS: usize = 4;
+/// The first version that records how long responses took.
+pub(super) const WITH_LATENCIES: usize = 5;
 
 /// The tables of lists and rows; rows have `$more` columns in versions after the first.
 macro_rules! rows {
@@ -91,9 +93,11 @@ CREATE TABLE part (
     };
 }
 
+/// The tables of runs; runs have `$more` columns in versions after the first with runs.
 macro_rules! runs {
-    () => {
-        "
+    ($more:literal) => {
+        concat!(
+            "
 CREATE TABLE run (
     id INTEGER PRIMARY KEY,
     -- Milliseconds since 1970; `ended` is null while it goes on, and if it was killed.
@@ -105,7 +109,9 @@ CREATE TABLE run (
     version TEXT NOT NULL,
     -- The name of its list, and its command line without what is secret; empty if unknown.
     title TEXT NOT NULL,
-    command TEXT NOT NULL
+    command TEXT NOT NULL",
+            $more,
+            "
 );
 -- What happened in an interval of a run.
 CREATE TABLE sample (
@@ -132,12 +138,13 @@ CREATE TABLE sample_host (
     PRIMARY KEY (run, at, host)
 ) WITHOUT ROWID;
 "
+        )
     };
 }
 
 /// The migration to each version, the first one first. The database's `user_version` says how many
 /// of them it has had.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     rows!(""),
     parts!(),
     "
@@ -146,13 +153,18 @@ const MIGRATIONS: [&str; 4] = [
 ALTER TABLE item ADD COLUMN resumed INTEGER;
 ALTER TABLE item ADD COLUMN segments INTEGER;
 ",
-    runs!(),
+    runs!(""),
+    "
+-- How many responses took how long: INTERVAL=COUNT, separated by blanks; null in runs of older
+-- versions.
+ALTER TABLE run ADD COLUMN latencies TEXT;
+",
 ];
 /// The result of all migrations, for a new database.
 const NEWEST: &str = concat!(
     rows!("    resumed INTEGER,\n    segments INTEGER,\n"),
     parts!(),
-    runs!()
+    runs!(",\n    latencies TEXT")
 );
 
 /// Why a database is not opened.

@@ -30,14 +30,19 @@ impl Histogram {
     }
 
     pub(super) fn add(&mut self, value: u64) {
+        self.add_many(value, 1);
+    }
+
+    /// Adds a value that occurs `count` times.
+    pub(super) fn add_many(&mut self, value: u64, count: u64) {
         let place = self.bounds.partition_point(|bound| *bound < value);
-        self.counts[place] += 1;
+        self.counts[place] += count;
         let place = fine_place(value);
         if self.fine.len() <= place {
             self.fine.resize(place + 1, 0);
         }
-        self.fine[place] += 1;
-        self.all += 1;
+        self.fine[place] += count;
+        self.all += count;
         self.most = self.most.max(value);
     }
 

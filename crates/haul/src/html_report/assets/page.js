@@ -137,7 +137,7 @@
 
   function distribution(id, values, label, colors) {
     const places = values.counts.map((_, nth) => nth);
-    const options = axes(colors, "Items", short, label);
+    const options = axes(colors, values.unit, short, label);
     const wide = () => Math.max(1, Math.ceil(values.labels.length / 7));
     const shown = (place) => (Number.isInteger(place) && place % wide() === 0 ? values.labels[place] || "" : "");
     options[0] = { ...options[0], grid: { show: false }, space: 1, splits: () => places, values: (_, ticks) => ticks.map(shown) };
@@ -151,7 +151,7 @@
         axes: options,
         series: [
           { label, value: labelOf },
-          { label: "Items", stroke: colors.c1, fill: `${colors.c1}99`, width: 1, paths: bars, points: { show: false }, value: (_, value) => (value === null ? "–" : grouped(value)) },
+          { label: values.unit, stroke: colors.c1, fill: `${colors.c1}99`, width: 1, paths: bars, points: { show: false }, value: (_, value) => (value === null ? "–" : grouped(value)) },
         ],
         cursor: { y: false, points: { show: false } },
       },
@@ -166,6 +166,7 @@
       wanted.push(throughput(colors), items(colors), inFlight(colors));
       if (data.series.hosts.length > 0) wanted.push(hosts(colors));
     }
+    if (data.latencies.counts.length > 0) wanted.push(distribution("chart-latencies", data.latencies, "Time, up to", colors));
     if (data.times.counts.length > 0) wanted.push(distribution("chart-times", data.times, "Time, up to", colors));
     if (data.sizes.counts.length > 0) wanted.push(distribution("chart-sizes", data.sizes, "Size, up to", colors));
     for (const { place, options, data: values } of wanted) {

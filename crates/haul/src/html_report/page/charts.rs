@@ -5,12 +5,12 @@ mod series;
 
 use std::time::Duration;
 
-use haulage::{Sample, thin};
+use haulage::{Latencies, Sample, thin};
 
 use self::distribution::Distribution;
 use self::series::HostLines;
-use crate::html_report::aggregate::Aggregate;
-use crate::html_report::html::{number, text};
+use crate::html_report::aggregate::{Aggregate, latencies};
+use crate::html_report::html::{duration, number, text};
 use crate::report::format;
 
 /// The most samples that are drawn.
@@ -20,20 +20,24 @@ const MAX_POINTS: usize = 500;
 pub(super) struct Charts {
     samples: Vec<Sample>,
     hosts: Vec<HostLines>,
+    latencies: Distribution,
     times: Distribution,
     sizes: Distribution,
 }
 
 impl Charts {
-    pub(super) fn new(samples: Vec<Sample>, items: &Aggregate) -> Self {
+    pub(super) fn new(samples: Vec<Sample>, counted: &Latencies, items: &Aggregate) -> Self {
         let samples = thin(samples, MAX_POINTS);
         Self {
             hosts: series::busiest(&samples),
             samples,
-            times: Distribution::new(&items.times, |millis| {
-                format::duration(Duration::from_millis(millis))
+            latencies: Distribution::new(&latencies(counted), "Requests", |micros| {
+                duration(Duration::from_micros(micros))
             }),
-            sizes: Distribution::new(&items.sizes, format::bytes),
+            times: Distribution::new(&items.times, "Items", |millis| {
+                duration(Duration::from_millis(millis))
+            }),
+            sizes: Distribution::new(&items.sizes, "Items", format::bytes),
         }
     }
 
@@ -117,11 +121,13 @@ impl Charts {
     }
 
     /// Returns the section on times and sizes.
-    pub(super) fn distributions(&self, items: &Aggregate) -> String {
-        if items.times.count() == 0 && items.sizes.count() == 0 {
-            return String::new();
-        }
-        let (times, sizes) = (
+    pub(super) fn distributions(&self) -> String {
+        let figures = [
+            self.latencies.figure(
+                "latencies",
+                "Time to the first byte",
+                "From a request until the first byte of its response.",
+            ),
             self.times.figure(
                 "times",
                 "Time for an item",
@@ -132,18 +138,23 @@ impl Charts {
                 "Size of a file",
                 "Of the files that were downloaded.",
             ),
-        );
+        ];
+        let figures = figures.concat();
+        if figures.is_empty() {
+            return String::new();
+        }
         format!(
             "<section aria-labelledby=\"spread\"><h2 id=\"spread\">Times and sizes</h2>\n\
-             <div class=\"charts\">{times}{sizes}</div></section>\n"
+             <div class=\"charts\">{figures}</div></section>\n"
         )
     }
 
     /// Returns the data for the script, with these failures, as JSON that may stand in a page.
     pub(super) fn data(&self, failures: &str) -> String {
         format!(
-            "{{\"series\":{},\"times\":{},\"sizes\":{},\"failures\":{failures}}}",
+            "{{\"series\":{},\"latencies\":{},\"times\":{},\"sizes\":{},\"failures\":{failures}}}",
             series::json(&self.samples, &self.hosts),
+            self.latencies.json(),
             self.times.json(),
             self.sizes.json()
         )

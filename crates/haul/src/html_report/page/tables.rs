@@ -4,7 +4,7 @@ use haulage::RecordedRun;
 
 use super::requested::time;
 use crate::html_report::aggregate::Aggregate;
-use crate::html_report::html::{number, short_text, text};
+use crate::html_report::html::{duration, number, short_text, text};
 use crate::report::format;
 
 /// The most hosts that are shown.
@@ -94,7 +94,7 @@ pub(super) fn slowest(items: &Aggregate) -> String {
         .text("URL");
     for item in slowest {
         table.row(&[
-            cell(&format::duration(item.time)),
+            cell(&duration(item.time)),
             cell(&format::bytes(item.bytes)),
             cell(&number(item.attempts.into())),
             format!("<td>{}</td>", item.status),

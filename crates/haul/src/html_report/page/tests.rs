@@ -27,6 +27,7 @@ fn rendered(about: About, items: &Aggregate) -> String {
         about,
         items,
         samples: Vec::new(),
+        latencies: Latencies::default(),
         runs: &[],
     })
 }
@@ -137,6 +138,26 @@ fn numbers_can_be_read_without_a_script() {
     ] {
         assert!(page.contains(text), "{text}");
     }
+}
+
+#[test]
+fn distributions_have_no_label_twice() {
+    let mut items = Aggregate::default();
+    let times = [0, 1, 2, 4, 9, 15, 40, 90, 150, 400, 900, 1500, 4000];
+    for (row, millis) in (0..).zip(times) {
+        let mut item = outcome(row, "http://a.example/x", Status::Done);
+        item.duration = Duration::from_millis(millis);
+        items.add(&item);
+    }
+    let page = rendered(about(), &items);
+    let data = between(&page, "id=\"data\">", "</script>");
+    let data: serde_json::Value = serde_json::from_str(data).unwrap();
+    let labels = data["times"]["labels"].as_array().unwrap();
+    let labels: Vec<_> = labels.iter().map(|label| label.as_str().unwrap()).collect();
+    assert_eq!(labels[..3], ["≤ 1 ms", "≤ 2 ms", "≤ 5 ms"]);
+    assert_eq!(labels.last(), Some(&"≤ 5 s"));
+    let distinct: std::collections::HashSet<_> = labels.iter().collect();
+    assert_eq!(distinct.len(), labels.len(), "{labels:?}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{About, Ending};
 use crate::html_report::aggregate::Aggregate;
-use crate::html_report::html::{number, short_text};
+use crate::html_report::html::{duration, number, short_text};
 use crate::report::format;
 
 /// The longest title, in bytes.
@@ -71,7 +71,7 @@ pub(super) fn section(about: &About, items: &Aggregate, received: Option<u64>) -
     ];
     if let Some(time) = elapsed(about) {
         let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        cards.push(figure("time", "Time", millis, &format::duration(time)));
+        cards.push(figure("time", "Time", millis, &duration(time)));
         if let Some(received) = received {
             let speed = format::rate(received, time);
             cards.push(figure("speed", "Average speed", received, &speed));

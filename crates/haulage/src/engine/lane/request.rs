@@ -90,7 +90,11 @@ impl Link {
                         jar.learn(to.url(), &answer.0.fields);
                     }
                     self.is_reused = true;
-                    self.headers_at = Some(Instant::now());
+                    let now = Instant::now();
+                    self.headers_at = Some(now);
+                    if let Some(sent_at) = self.sent_at {
+                        run.add_latency(now.saturating_duration_since(sent_at));
+                    }
                     if let Some(record) = &mut self.record {
                         record.on_head(answer.0.status.as_u16());
                     }

@@ -115,7 +115,10 @@ pub(crate) fn start(
         && options.purpose == Purpose::Download;
     let sampler = (is_recorded || options.samples).then(Sampler::new);
     if let (Some(state), Some(sampler)) = (state.as_ref().filter(|_| is_recorded), &sampler) {
-        state.follow(place.first_row, RunRecord::new(&options, sampler.series()));
+        state.follow(
+            place.first_row,
+            RunRecord::new(&options, sampler.series(), sampler.latency_counts()),
+        );
     }
     let connector = services.routes.connector(&options.route);
     let robots_asker = options.robots.then(|| Asker {

@@ -1,9 +1,11 @@
-//! Samples a run: how much it has done, and what is in flight, a few times a second.
+//! Samples a run: how much it has done, and what is in flight, a few times a second; and how long
+//! its responses take.
 
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Run;
+use crate::latencies::{Latencies, LatencyCounts};
 use crate::schedule::HostLoad;
 use crate::series::{HostSample, Load, MAX_HOSTS, MAX_SAMPLES, Sample, Series, Totals};
 use crate::sync::lock;
@@ -13,6 +15,7 @@ use crate::sync::lock;
 pub(crate) struct Sampler {
     started: Instant,
     series: Arc<Mutex<Series>>,
+    latencies: Arc<LatencyCounts>,
 }
 
 impl Sampler {
@@ -21,12 +24,23 @@ impl Sampler {
         Self {
             started: Instant::now(),
             series: Arc::new(Mutex::new(Series::new(MAX_SAMPLES))),
+            latencies: Arc::new(LatencyCounts::new()),
         }
     }
 
     /// Returns the samples, which are added to while the run goes on.
     pub(crate) fn series(&self) -> Arc<Mutex<Series>> {
         Arc::clone(&self.series)
+    }
+
+    /// Returns what counts the latencies, while the run goes on.
+    pub(crate) fn latency_counts(&self) -> Arc<LatencyCounts> {
+        Arc::clone(&self.latencies)
+    }
+
+    /// Returns the latencies so far.
+    pub(crate) fn latencies(&self) -> Latencies {
+        self.latencies.get()
     }
 
     /// Returns the samples so far.
@@ -42,6 +56,13 @@ impl Run {
             && lock(&sampler.series).is_due(sampler.started.elapsed())
         {
             self.sample(sampler);
+        }
+    }
+
+    /// Notes how long a response took, from when its request was sent.
+    pub(crate) fn add_latency(&self, time: Duration) {
+        if let Some(sampler) = &self.sampler {
+            sampler.latencies.add(time);
         }
     }
 

@@ -10,11 +10,17 @@ fn store(folder: &tempfile::TempDir) -> Store {
     Store::open(&path, Access::Write(Sharing::WithReaders)).unwrap()
 }
 
+/// Returns the record of a run that has had one response after 3 ms.
 fn run(title: &str, most: usize) -> (RunRecord, Arc<Mutex<Series>>) {
     let series = Arc::new(Mutex::new(Series::new(most)));
     let mut options = RunOptions::new("not used");
     title.clone_into(&mut options.title);
-    (RunRecord::new(&options, Arc::clone(&series)), series)
+    let latencies = Arc::new(LatencyCounts::new());
+    latencies.add(Duration::from_millis(3));
+    (
+        RunRecord::new(&options, Arc::clone(&series), latencies),
+        series,
+    )
 }
 
 /// Samples a run every 250 ms, from the sample after `from` to this one.
@@ -59,10 +65,13 @@ fn run_comes_back_as_it_was_sampled() {
         panic!("there is one run");
     };
     assert_eq!((read.title.as_str(), read.ended), ("urls.txt", None));
+    assert_eq!(read.latencies, record.latencies.get());
+    record.latencies.add(Duration::from_secs(1));
     record.end(true);
     store.record_runs(&mut [&mut record]).unwrap();
     let read = &all(&store.connection).unwrap()[0];
     assert!(read.ended.is_some() && read.complete);
+    assert_eq!(read.latencies.count(), 2);
 }
 
 #[test]
@@ -88,6 +97,28 @@ fn database_of_an_older_schema_has_no_runs() {
     let path = folder.path().join("state.db");
     let store = Store::open(&path, Access::Read).unwrap();
     assert_eq!(all(&store.connection).unwrap(), []);
+}
+
+#[test]
+fn runs_of_an_older_schema_have_no_latencies() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let (mut record, series) = run("l", 8);
+    sample(&series, 0, 1);
+    let older = "ALTER TABLE run DROP COLUMN latencies; PRAGMA user_version = 4";
+    {
+        let mut store = store(&folder);
+        store.record_runs(&mut [&mut record]).unwrap();
+        store.connection.execute_batch(older).unwrap();
+    }
+    let read = || {
+        let store = Store::open(&path, Access::Read).unwrap();
+        all(&store.connection).unwrap().remove(0).latencies
+    };
+    assert_eq!(read(), Latencies::default());
+    // The next run that writes adds the column, and leaves the run unchanged.
+    drop(store(&folder));
+    assert_eq!(read(), Latencies::default());
 }
 
 #[test]

@@ -8,6 +8,8 @@ use crate::html_report::page::tables::Table;
 /// How values are distributed.
 pub(super) struct Distribution {
     count: u64,
+    /// What is counted.
+    unit: &'static str,
     /// What half, nine tenths and 99% of all values do not exceed, and the greatest value.
     quantiles: [String; 4],
     /// What each interval contains, in words, and how many values it has.
@@ -15,11 +17,16 @@ pub(super) struct Distribution {
 }
 
 impl Distribution {
-    /// Returns the distribution of values that are shown in this way.
-    pub(super) fn new(histogram: &Histogram, shown: impl Fn(u64) -> String) -> Self {
+    /// Returns the distribution of values that are shown in this way, each of one of these units.
+    pub(super) fn new(
+        histogram: &Histogram,
+        unit: &'static str,
+        shown: impl Fn(u64) -> String,
+    ) -> Self {
         let intervals = histogram.intervals().into_iter();
         Self {
             count: histogram.count(),
+            unit,
             quantiles: [
                 shown(histogram.quantile(0.5)),
                 shown(histogram.quantile(0.9)),
@@ -43,9 +50,9 @@ impl Distribution {
         }
         let [half, most, nearly_all, all] = &self.quantiles;
         let words = format!(
-            "{what} Half: up to {half}. 90%: up to {most}. 99%: up to {nearly_all}. Most: {all}."
+            "{what} Half: up to {half}. 90%: up to {most}. 99%: up to {nearly_all}. All: up to {all}."
         );
-        let mut table = Table::new(title, id).text("Up to").number("Items");
+        let mut table = Table::new(title, id).text("Up to").number(self.unit);
         for (interval, count) in &self.intervals {
             table.row(&[
                 format!("<th scope=\"row\">{interval}</th>"),
@@ -66,7 +73,8 @@ impl Distribution {
         let counts = self.intervals.iter().map(|(_, count)| count.to_string());
         let counts: Vec<_> = counts.collect();
         format!(
-            "{{\"labels\":[{}],\"counts\":[{}]}}",
+            "{{\"unit\":\"{}\",\"labels\":[{}],\"counts\":[{}]}}",
+            self.unit,
             labels.join(","),
             counts.join(",")
         )
