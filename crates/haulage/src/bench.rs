@@ -12,12 +12,12 @@ use crate::plan::layout;
 use crate::plan::range_set::RangeSet;
 use crate::plan::registry::{Claim, Names};
 use crate::request::Request;
-use crate::source::TextList;
+use crate::source::Text;
 
 /// Returns how many usable rows a text list has.
 #[must_use]
 pub fn rows(list: &str) -> usize {
-    TextList::new(list.as_bytes(), "bench").flatten().count()
+    Text::new(list.as_bytes(), "bench").flatten().count()
 }
 
 /// Returns how many of these requests get a name that no earlier one has.

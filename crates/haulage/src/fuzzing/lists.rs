@@ -7,9 +7,7 @@ use bytes::Bytes;
 use super::{cuts, first_line};
 use crate::error::Error;
 use crate::request::{Request, Row};
-use crate::source::{
-    Detected, Fetch, List, ListFormat, ListOptions, Pattern, TextList, count_rows,
-};
+use crate::source::{Detected, Fetch, List, ListFormat, ListOptions, Pattern, Text, count_rows};
 
 /// A reader that returns two pieces, one after the other.
 struct Halves<'a>([&'a [u8]; 2]);
@@ -140,7 +138,7 @@ fn check_request(request: &Request) {
     let mirrors = request.mirrors.iter();
     fields.extend(mirrors.map(|(url, _)| url.to_string()));
     let line = fields.join("\t");
-    let mut again = TextList::new(line.as_bytes(), "again");
+    let mut again = Text::new(line.as_bytes(), "again");
     let Some(Ok(read)) = again.next() else {
         panic!("{line:?} is no row");
     };
@@ -229,7 +227,7 @@ pub fn parquet_list(data: &[u8]) {
             ..ListOptions::default()
         };
         let bytes = Bytes::copy_from_slice(data);
-        let Ok(mut list) = crate::source::ParquetList::of_bytes(bytes, "list", &options) else {
+        let Ok(mut list) = crate::source::Parquet::of_bytes(bytes, "list", &options) else {
             return;
         };
         let rows: Vec<_> = list.by_ref().take(10_000).map(|row| seen(&row)).collect();

@@ -30,16 +30,16 @@ use crate::row_location::RowLocation;
 /// which others there are.
 ///
 /// ```
-/// use haulage::source::{Aria2List, ListOptions};
+/// use haulage::source::{Aria2, ListOptions};
 ///
 /// let list = "http://host.example/a\thttp://mirror.example/a\n  out=b\n  dir=c\n";
-/// let rows = Aria2List::new(list.as_bytes(), "-", &ListOptions::default())?;
+/// let rows = Aria2::new(list.as_bytes(), "-", &ListOptions::default())?;
 /// let rows: Result<Vec<_>, _> = rows.collect();
 /// assert_eq!(rows.unwrap()[0].url(), "http://host.example/a");
 /// # Ok::<(), haulage::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct Aria2List<R> {
+pub struct Aria2<R> {
     lines: Lines<R>,
     base: Option<Base>,
     urls: UrlParser,
@@ -54,7 +54,7 @@ struct Entry {
     options: Vec<Result<String, Error>>,
 }
 
-impl<R: Read> Aria2List<R> {
+impl<R: Read> Aria2<R> {
     /// Creates a list from a reader. `input` is its name in the places of its rows.
     ///
     /// # Errors
@@ -229,7 +229,7 @@ fn header_value(text: &str) -> Result<HeaderValue, Error> {
         .map_err(|_| input("the value of a header has a character that cannot be sent"))
 }
 
-impl<R: Read> Iterator for Aria2List<R> {
+impl<R: Read> Iterator for Aria2<R> {
     type Item = Row;
 
     fn next(&mut self) -> Option<Row> {
@@ -245,7 +245,7 @@ impl<R: Read> Iterator for Aria2List<R> {
     }
 }
 
-impl<R: Read> FusedIterator for Aria2List<R> {}
+impl<R: Read> FusedIterator for Aria2<R> {}
 
 /// Returns whether a block of text begins with a URL and an option below it.
 pub(super) fn is_aria2(block: &str) -> bool {
@@ -284,7 +284,7 @@ mod tests {
     use super::*;
 
     fn read(list: &str) -> (Vec<Row>, Vec<String>) {
-        let mut rows = Aria2List::new(list.as_bytes(), "list", &ListOptions::default()).unwrap();
+        let mut rows = Aria2::new(list.as_bytes(), "list", &ListOptions::default()).unwrap();
         let read: Vec<_> = rows.by_ref().collect();
         assert_eq!(
             count(Lines::new(list.as_bytes(), "".into())).unwrap(),

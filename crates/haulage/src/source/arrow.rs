@@ -25,7 +25,7 @@ const MAGIC: &[u8; 8] = b"ARROW1\0\0";
 /// A list in Arrow's IPC format, a stream or a file, read on demand.
 /// [`Columns`](super::Columns) tells which columns are used. The place of a row is its number, from
 /// 1.
-pub struct ArrowList<R: Read> {
+pub struct Arrow<R: Read> {
     state: State<R>,
     input: Arc<str>,
     options: ListOptions,
@@ -49,7 +49,7 @@ struct Reading<R: Read> {
     batch: Option<RecordBatch>,
 }
 
-impl<R: Read> ArrowList<R> {
+impl<R: Read> Arrow<R> {
     /// Creates a list from a reader. `input` is its name in the places of its rows.
     ///
     /// # Errors
@@ -190,7 +190,7 @@ impl<R: Read> Reading<R> {
     }
 }
 
-impl<R: Read> Iterator for ArrowList<R> {
+impl<R: Read> Iterator for Arrow<R> {
     type Item = Row;
 
     fn next(&mut self) -> Option<Row> {
@@ -207,11 +207,11 @@ impl<R: Read> Iterator for ArrowList<R> {
     }
 }
 
-impl<R: Read> FusedIterator for ArrowList<R> {}
+impl<R: Read> FusedIterator for Arrow<R> {}
 
-impl<R: Read> std::fmt::Debug for ArrowList<R> {
+impl<R: Read> std::fmt::Debug for Arrow<R> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut list = formatter.debug_struct("ArrowList");
+        let mut list = formatter.debug_struct("Arrow");
         list.field("input", &self.input).finish_non_exhaustive()
     }
 }
@@ -268,7 +268,7 @@ mod tests {
             ..ListOptions::default()
         };
         for bytes in written() {
-            let mut list = ArrowList::new(&bytes[..], "list", &options).unwrap();
+            let mut list = Arrow::new(&bytes[..], "list", &options).unwrap();
             let rows: Vec<_> = list.by_ref().map(Result::unwrap).collect();
             assert!(list.take_error().is_none());
             assert_eq!(rows.len(), 3001);
@@ -296,7 +296,7 @@ mod tests {
         stream.write(&urls).unwrap();
         let bytes = stream.into_inner().unwrap();
         let read = |bytes: &[u8]| {
-            let mut list = ArrowList::new(bytes, "list", &ListOptions::default()).unwrap();
+            let mut list = Arrow::new(bytes, "list", &ListOptions::default()).unwrap();
             (list.by_ref().count(), list.take_error())
         };
         assert_eq!(read(&bytes).0, 1000);
@@ -317,11 +317,11 @@ mod tests {
     fn a_list_that_is_cut_ends_with_an_error() {
         for bytes in written() {
             let cut = &bytes[..40_000];
-            let mut list = ArrowList::new(cut, "list", &ListOptions::default()).unwrap();
+            let mut list = Arrow::new(cut, "list", &ListOptions::default()).unwrap();
             let rows = list.by_ref().count();
             assert!(rows < 3001 && list.take_error().is_some(), "{rows}");
         }
-        let mut list = ArrowList::new(&b"no"[..], "list", &ListOptions::default()).unwrap();
+        let mut list = Arrow::new(&b"no"[..], "list", &ListOptions::default()).unwrap();
         assert!(list.next().is_none() && list.take_error().is_some());
     }
 }

@@ -38,16 +38,16 @@ const FEWEST: usize = 8;
 /// seen from the base URL, and what it is called here, folders included.
 ///
 /// ```
-/// use haulage::source::ChecksumList;
+/// use haulage::source::Checksums;
 ///
 /// let list = "d41d8cd98f00b204e9800998ecf8427e  a/b c.bin\n";
-/// let list = ChecksumList::new(list.as_bytes(), "MD5SUMS", "http://host.example/MD5SUMS")?;
+/// let list = Checksums::new(list.as_bytes(), "MD5SUMS", "http://host.example/MD5SUMS")?;
 /// let rows: Result<Vec<_>, _> = list.collect();
 /// assert_eq!(rows.unwrap()[0].url(), "http://host.example/a/b%20c.bin");
 /// # Ok::<(), haulage::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct ChecksumList<R> {
+pub struct Checksums<R> {
     lines: Lines<R>,
     armour: Armour,
     base: Base,
@@ -55,7 +55,7 @@ pub struct ChecksumList<R> {
     of_64: Algorithm,
 }
 
-impl ChecksumList<Decompressed<File>> {
+impl Checksums<Decompressed<File>> {
     /// Opens a list, which may be compressed; the names in it are relative to `base`.
     ///
     /// # Errors
@@ -66,7 +66,7 @@ impl ChecksumList<Decompressed<File>> {
     }
 }
 
-impl<R: Read> ChecksumList<R> {
+impl<R: Read> Checksums<R> {
     /// Creates a list from a reader. `input` is the name of the list in the places of its rows. The
     /// names in it are relative to `base` (RFC 3986 §5), which may be the URL of the list itself.
     ///
@@ -101,7 +101,7 @@ impl<R: Read> ChecksumList<R> {
     }
 }
 
-impl<R: Read> Iterator for ChecksumList<R> {
+impl<R: Read> Iterator for Checksums<R> {
     type Item = Row;
 
     fn next(&mut self) -> Option<Row> {
@@ -114,7 +114,7 @@ impl<R: Read> Iterator for ChecksumList<R> {
     }
 }
 
-impl<R: Read> FusedIterator for ChecksumList<R> {}
+impl<R: Read> FusedIterator for Checksums<R> {}
 
 /// Returns how many rows a list with these lines has. Fails if they cannot be read to the end.
 pub(super) fn count(mut lines: Lines<impl Read>) -> io::Result<u64> {
@@ -275,8 +275,8 @@ mod tests {
     const SHA1: &str = "da39a3ee5e6b4b0d3255bfef95601890afd80709";
     const SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-    fn list<'a>(bytes: &'a [u8], name: &str) -> ChecksumList<&'a [u8]> {
-        ChecksumList::new(bytes, name, "http://host.example/d/SUMS").unwrap()
+    fn list<'a>(bytes: &'a [u8], name: &str) -> Checksums<&'a [u8]> {
+        Checksums::new(bytes, name, "http://host.example/d/SUMS").unwrap()
     }
 
     fn only(line: &str) -> Row {
@@ -515,12 +515,12 @@ mod tests {
     fn a_password_of_the_base_is_for_its_host_and_is_not_seen() {
         let line = format!("{MD5}  a\n");
         let base = "http://u:secret@host.example/";
-        let mut list = ChecksumList::new(line.as_bytes(), "SUMS", base).unwrap();
+        let mut list = Checksums::new(line.as_bytes(), "SUMS", base).unwrap();
         assert!(!format!("{list:?}").contains("secret"));
         let request = list.next().unwrap().unwrap();
         assert_eq!(request.url(), "http://host.example/a");
         assert_eq!(request.credentials.unwrap().password, b"secret");
-        assert!(ChecksumList::new(&b""[..], "SUMS", "d/").is_err());
+        assert!(Checksums::new(&b""[..], "SUMS", "d/").is_err());
     }
 
     proptest! {

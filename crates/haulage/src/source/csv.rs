@@ -26,15 +26,15 @@ use crate::row_location::RowLocation;
 /// stands between cells.
 ///
 /// ```
-/// use haulage::source::{CsvList, ListOptions};
+/// use haulage::source::{Csv, ListOptions};
 ///
 /// let list = "id;url\n1;http://host.example/a\n2;http://host.example/b\n";
-/// let rows = CsvList::new(list.as_bytes(), "-", &ListOptions::default())?;
+/// let rows = Csv::new(list.as_bytes(), "-", &ListOptions::default())?;
 /// let rows: Result<Vec<_>, _> = rows.collect();
 /// assert_eq!(rows.unwrap()[1].url(), "http://host.example/b");
 /// # Ok::<(), haulage::Error>(())
 /// ```
-pub struct CsvList<R> {
+pub struct Csv<R> {
     records: Records<Rest<R>>,
     input: Arc<str>,
     base: Option<Base>,
@@ -46,7 +46,7 @@ pub struct CsvList<R> {
     ending: Ending,
 }
 
-impl<R: Read> CsvList<R> {
+impl<R: Read> Csv<R> {
     /// Creates a list from a reader. `input` is its name in the places of its rows.
     ///
     /// # Errors
@@ -186,7 +186,7 @@ fn cells(record: &Record<'_>, header: &[Role]) -> Result<Cells, Error> {
     Ok(cells)
 }
 
-impl<R: Read> Iterator for CsvList<R> {
+impl<R: Read> Iterator for Csv<R> {
     type Item = Row;
 
     fn next(&mut self) -> Option<Row> {
@@ -198,11 +198,11 @@ impl<R: Read> Iterator for CsvList<R> {
     }
 }
 
-impl<R: Read> FusedIterator for CsvList<R> {}
+impl<R: Read> FusedIterator for Csv<R> {}
 
-impl<R> std::fmt::Debug for CsvList<R> {
+impl<R> std::fmt::Debug for Csv<R> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut list = formatter.debug_struct("CsvList");
+        let mut list = formatter.debug_struct("Csv");
         list.field("input", &self.input).finish_non_exhaustive()
     }
 }

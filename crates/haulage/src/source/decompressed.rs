@@ -209,7 +209,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::source::TextList;
+    use crate::source::Text;
 
     /// Returns these chunks, one for each read.
     struct Chunks(VecDeque<Vec<u8>>);
@@ -350,7 +350,7 @@ mod tests {
         zstded.push_back(zipper.finish().unwrap());
         for chunks in [gzipped, zstded] {
             let (left, reader) = counted(chunks);
-            let mut list = TextList::new(Decompressed::new(reader), "-");
+            let mut list = Text::new(Decompressed::new(reader), "-");
             for row in 1..=3 {
                 assert_eq!(
                     list.next().unwrap().unwrap().url(),
@@ -388,7 +388,7 @@ mod tests {
             ("zstd", zstd(text.as_bytes())),
         ] {
             for cut in [5, 12, data.len() / 3, data.len() / 2, data.len() - 1] {
-                let mut list = TextList::new(Decompressed::new(&data[..cut]), "list");
+                let mut list = Text::new(Decompressed::new(&data[..cut]), "list");
                 let mut rows = 0;
                 for row in &mut list {
                     assert_eq!(row.unwrap().url(), lines[rows].trim_end());

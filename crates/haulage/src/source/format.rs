@@ -6,15 +6,15 @@ use super::list_name;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ListFormat {
-    /// URLs, as [`TextList`](super::TextList) reads them.
+    /// URLs, as [`Text`](super::Text) reads them.
     Text,
-    /// Checksums and names, as [`ChecksumList`](super::ChecksumList) reads them.
+    /// Checksums and names, as [`Checksums`](super::Checksums) reads them.
     Checksums,
-    /// URLs with options below them, as [`Aria2List`](super::Aria2List) reads them.
+    /// URLs with options below them, as [`Aria2`](super::Aria2) reads them.
     Aria2,
-    /// A table of text with a header (RFC 4180), as [`CsvList`](super::CsvList) reads it.
+    /// A table of text with a header (RFC 4180), as [`Csv`](super::Csv) reads it.
     Csv,
-    /// A JSON object per line, as [`JsonLines`](super::JsonLines) reads them.
+    /// A JSON object per line, as [`Jsonl`](super::Jsonl) reads them.
     Jsonl,
     /// A table in a Parquet file. It can be read with the feature `parquet`.
     Parquet,

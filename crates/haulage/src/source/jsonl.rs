@@ -23,16 +23,16 @@ use crate::request::{BadRow, Row};
 /// [`Columns`](super::Columns) tells which members are used. A line may also be a string, a URL.
 ///
 /// ```
-/// use haulage::source::{JsonLines, ListOptions};
+/// use haulage::source::{Jsonl, ListOptions};
 ///
 /// let list = r#"{"id": 1, "url": "http://host.example/a", "name": "b"}"#;
-/// let rows = JsonLines::new(list.as_bytes(), "-", &ListOptions::default())?;
+/// let rows = Jsonl::new(list.as_bytes(), "-", &ListOptions::default())?;
 /// let rows: Result<Vec<_>, _> = rows.collect();
 /// assert_eq!(rows.unwrap()[0].url(), "http://host.example/a");
 /// # Ok::<(), haulage::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct JsonLines<R> {
+pub struct Jsonl<R> {
     lines: Lines<R>,
     base: Option<Base>,
     urls: UrlParser,
@@ -44,7 +44,7 @@ pub struct JsonLines<R> {
     error: Option<io::Error>,
 }
 
-impl<R: Read> JsonLines<R> {
+impl<R: Read> Jsonl<R> {
     /// Creates a list from a reader. `input` is its name in the places of its rows.
     ///
     /// # Errors
@@ -101,7 +101,7 @@ impl<R: Read> JsonLines<R> {
     }
 }
 
-impl<R: Read> Iterator for JsonLines<R> {
+impl<R: Read> Iterator for Jsonl<R> {
     type Item = Row;
 
     fn next(&mut self) -> Option<Row> {
@@ -128,7 +128,7 @@ impl<R: Read> Iterator for JsonLines<R> {
     }
 }
 
-impl<R: Read> FusedIterator for JsonLines<R> {}
+impl<R: Read> FusedIterator for Jsonl<R> {}
 
 /// Returns the URL of a line that cannot be read, as far as one is found.
 fn url_in(line: &[u8]) -> String {
@@ -248,7 +248,7 @@ mod tests {
     use crate::source::Columns;
 
     fn read(list: &str, options: &ListOptions) -> (Vec<String>, Option<String>) {
-        let mut rows = JsonLines::new(list.as_bytes(), "list", options).unwrap();
+        let mut rows = Jsonl::new(list.as_bytes(), "list", options).unwrap();
         let read = rows.by_ref().map(|row| match row {
             Ok(request) => {
                 let carried = request.carried().into_iter();

@@ -8,23 +8,23 @@ use std::sync::Arc;
 #[cfg(feature = "parquet")]
 use arrow_schema::DataType;
 
-use super::aria2::{self, Aria2List};
+use super::aria2::{self, Aria2};
 #[cfg(feature = "parquet")]
-use super::arrow::{self, ArrowList};
+use super::arrow::{self, Arrow};
 use super::base::Base;
-use super::checksums::{self, ChecksumList};
-use super::csv::{self, CsvList};
+use super::checksums::{self, Checksums};
+use super::csv::{self, Csv};
 use super::decompressed::{Format, Input};
 use super::detect::Detected;
 use super::format::ListFormat;
-use super::jsonl::JsonLines;
+use super::jsonl::Jsonl;
 use super::lines::Lines;
 use super::metalink::{self, Metalink};
 use super::options::{ListOptions, input};
 #[cfg(feature = "parquet")]
-use super::parquet::ParquetList;
+use super::parquet::Parquet;
 use super::sitemap::{self, Fetch, Sitemap};
-use super::text::{self, TextList};
+use super::text::{self, Text};
 use crate::error::Error;
 use crate::request::Row;
 
@@ -56,15 +56,15 @@ pub struct List<R: Read> {
 #[derive(Debug)]
 enum State<R: Read> {
     Unknown(Lines<R>, Option<Base>),
-    Text(TextList<R>),
-    Checksums(ChecksumList<R>),
-    Aria2(Box<Aria2List<R>>),
-    Csv(Box<CsvList<R>>),
-    Jsonl(Box<JsonLines<R>>),
+    Text(Text<R>),
+    Checksums(Checksums<R>),
+    Aria2(Box<Aria2<R>>),
+    Csv(Box<Csv<R>>),
+    Jsonl(Box<Jsonl<R>>),
     #[cfg(feature = "parquet")]
-    Arrow(Box<ArrowList<R>>),
+    Arrow(Box<Arrow<R>>),
     #[cfg(feature = "parquet")]
-    Parquet(Box<ParquetList>),
+    Parquet(Box<Parquet>),
     Metalink(Box<Metalink<R>>),
     Sitemap(Box<Sitemap<R>>),
     /// It cannot be used, for this reason; `None` once that has been taken.
@@ -114,7 +114,7 @@ impl<R: Read> List<R> {
         input: impl Into<Arc<str>>,
         options: &ListOptions,
     ) -> Result<Self, Error> {
-        let list = ParquetList::new(file, input, options)?;
+        let list = Parquet::new(file, input, options)?;
         Ok(Self {
             state: State::Parquet(Box::new(list)),
             options: options.clone(),
@@ -232,18 +232,18 @@ impl<R: Read> State<R> {
         fetch: Option<Fetch>,
     ) -> Result<Self, Error> {
         Ok(match (format, base) {
-            (ListFormat::Text, base) => Self::Text(TextList::of(lines, base)),
-            (ListFormat::Checksums, Some(base)) => Self::Checksums(ChecksumList::of(lines, base)),
+            (ListFormat::Text, base) => Self::Text(Text::of(lines, base)),
+            (ListFormat::Checksums, Some(base)) => Self::Checksums(Checksums::of(lines, base)),
             (ListFormat::Checksums, None) => {
                 return Err(input(
                     "it has checksums and names, no URLs; say with --base-url what the names are relative to",
                 ));
             }
-            (ListFormat::Aria2, base) => Self::Aria2(Box::new(Aria2List::of(lines, base))),
-            (ListFormat::Csv, base) => Self::Csv(Box::new(CsvList::of(lines, base, options))),
-            (ListFormat::Jsonl, base) => Self::Jsonl(Box::new(JsonLines::of(lines, base, options))),
+            (ListFormat::Aria2, base) => Self::Aria2(Box::new(Aria2::of(lines, base))),
+            (ListFormat::Csv, base) => Self::Csv(Box::new(Csv::of(lines, base, options))),
+            (ListFormat::Jsonl, base) => Self::Jsonl(Box::new(Jsonl::of(lines, base, options))),
             #[cfg(feature = "parquet")]
-            (ListFormat::Arrow, base) => Self::Arrow(Box::new(ArrowList::of(lines, base, options))),
+            (ListFormat::Arrow, base) => Self::Arrow(Box::new(Arrow::of(lines, base, options))),
             #[cfg(not(feature = "parquet"))]
             (ListFormat::Arrow, _) => {
                 return Err(input("this program was built without Arrow and Parquet"));

@@ -41,27 +41,27 @@ mod sitemap;
 mod text;
 mod xml;
 
-pub use aria2::Aria2List;
+pub use aria2::Aria2;
 #[cfg(feature = "parquet")]
-pub use arrow::ArrowList;
+pub use arrow::Arrow;
 #[cfg(all(feature = "parquet", any(test, feature = "fuzzing")))]
 pub(crate) use arrow::arrow_messages;
 pub use cells::RESULT_COLUMNS;
-pub use checksums::ChecksumList;
-pub use csv::CsvList;
+pub use checksums::Checksums;
+pub use csv::Csv;
 #[cfg(feature = "parquet")]
 pub use decoding::list_being_decoded;
 pub use decompressed::Decompressed;
 pub use detect::Detected;
 pub use format::ListFormat;
-pub use jsonl::JsonLines;
+pub use jsonl::Jsonl;
 pub use list::{List, count_rows, count_rows_of_file};
 pub use metalink::Metalink;
 pub use options::{Columns, ListOptions};
 #[cfg(feature = "parquet")]
-pub use parquet::ParquetList;
+pub use parquet::Parquet;
 pub use pattern::{Expansion, Pattern};
 pub use sample::sample;
 pub use shard::Shard;
 pub use sitemap::{Fetch, Sitemap};
-pub use text::TextList;
+pub use text::Text;

@@ -19,7 +19,7 @@ use crate::request::Row;
 
 /// A list in a Parquet file, read on demand. [`Columns`](super::Columns) tells which columns are
 /// used. The place of a row is its number in the file, from 1.
-pub struct ParquetList {
+pub struct Parquet {
     input: Arc<str>,
     batches: ParquetRecordBatchReader,
     rows: BatchRows,
@@ -28,7 +28,7 @@ pub struct ParquetList {
     error: Option<io::Error>,
 }
 
-impl ParquetList {
+impl Parquet {
     /// Opens a list. `input` is its name in the places of its rows.
     ///
     /// # Errors
@@ -87,7 +87,7 @@ impl ParquetList {
     }
 }
 
-impl ParquetList {
+impl Parquet {
     /// Adds the next rows; returns `false` at the end.
     fn add_rows(&mut self) -> io::Result<bool> {
         let Some(batch) = self.batches.next() else {
@@ -98,7 +98,7 @@ impl ParquetList {
     }
 }
 
-impl Iterator for ParquetList {
+impl Iterator for Parquet {
     type Item = Row;
 
     fn next(&mut self) -> Option<Row> {
@@ -121,13 +121,11 @@ impl Iterator for ParquetList {
     }
 }
 
-impl FusedIterator for ParquetList {}
+impl FusedIterator for Parquet {}
 
-impl std::fmt::Debug for ParquetList {
+impl std::fmt::Debug for Parquet {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("ParquetList")
-            .finish_non_exhaustive()
+        formatter.debug_struct("Parquet").finish_non_exhaustive()
     }
 }
 
@@ -207,7 +205,7 @@ mod tests {
             carries: true,
             ..ListOptions::default()
         };
-        let mut list = ParquetList::new(laion(1234), "laion.parquet", &options).unwrap();
+        let mut list = Parquet::new(laion(1234), "laion.parquet", &options).unwrap();
         assert_eq!(list.carried().len(), 49);
         let rows: Vec<_> = list.by_ref().collect();
         assert!(list.take_error().is_none());
@@ -243,7 +241,7 @@ mod tests {
 
     #[test]
     fn only_the_columns_that_are_needed_are_read() {
-        let list = ParquetList::new(laion(10), "a.parquet", &ListOptions::default()).unwrap();
+        let list = Parquet::new(laion(10), "a.parquet", &ListOptions::default()).unwrap();
         assert_eq!(list.batches.schema().fields().len(), 1);
         assert_eq!(list.flatten().count(), 9);
     }
@@ -259,7 +257,7 @@ mod tests {
             let mut damaged = bytes.clone();
             damaged[at] ^= 0x1F;
             let options = ListOptions::default();
-            let list = ParquetList::of_bytes(damaged.into(), "a.parquet", &options);
+            let list = Parquet::of_bytes(damaged.into(), "a.parquet", &options);
             let rows = list.map(|mut list| {
                 let rows = list.by_ref().count();
                 (rows, list.take_error())
@@ -274,11 +272,11 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(b"PAR1 and nothing else").unwrap();
         let options = ListOptions::default();
-        let error = ParquetList::new(file, "a.parquet", &options).unwrap_err();
+        let error = Parquet::new(file, "a.parquet", &options).unwrap_err();
         assert!(error.to_string().contains("Parquet"), "{error}");
         let columns: Vec<(String, ArrayRef)> =
             vec![("href".to_owned(), Arc::new(StringArray::from(vec!["x"])))];
-        let error = ParquetList::new(file_of(columns), "a.parquet", &options).unwrap_err();
+        let error = Parquet::new(file_of(columns), "a.parquet", &options).unwrap_err();
         assert!(error.to_string().contains("columns are: href"), "{error}");
     }
 }

@@ -25,20 +25,20 @@ use crate::source::prefix::UrlParser;
 /// other line is one row, good or bad. A row is returned as soon as its line is complete.
 ///
 /// ```
-/// use haulage::source::TextList;
+/// use haulage::source::Text;
 ///
 /// let list = "# two files\nhttp://host.example/a\nhttp://host.example/b\tout=c/d\n";
-/// let rows: Result<Vec<_>, _> = TextList::new(list.as_bytes(), "-").collect();
+/// let rows: Result<Vec<_>, _> = Text::new(list.as_bytes(), "-").collect();
 /// assert_eq!(rows.unwrap()[1].url(), "http://host.example/b");
 /// ```
 #[derive(Debug)]
-pub struct TextList<R> {
+pub struct Text<R> {
     lines: Lines<R>,
     urls: UrlParser,
     base: Option<Base>,
 }
 
-impl TextList<Decompressed<File>> {
+impl Text<Decompressed<File>> {
     /// Opens a list, which may be compressed. Fails if the file cannot be opened.
     pub fn open(path: &Path) -> io::Result<Self> {
         let reader = Decompressed::new(File::open(path)?);
@@ -46,7 +46,7 @@ impl TextList<Decompressed<File>> {
     }
 }
 
-impl<R: Read> TextList<R> {
+impl<R: Read> Text<R> {
     /// Creates a list from a reader. `input` is its name in the places of its rows.
     pub fn new(reader: R, input: impl Into<Arc<str>>) -> Self {
         Self::of(Lines::new(reader, input.into()), None)
@@ -78,7 +78,7 @@ impl<R: Read> TextList<R> {
     }
 }
 
-impl<R: Read> Iterator for TextList<R> {
+impl<R: Read> Iterator for Text<R> {
     type Item = Row;
 
     fn next(&mut self) -> Option<Row> {
@@ -93,7 +93,7 @@ impl<R: Read> Iterator for TextList<R> {
     }
 }
 
-impl<R: Read> FusedIterator for TextList<R> {}
+impl<R: Read> FusedIterator for Text<R> {}
 
 /// Returns how many rows a list has, without parsing them. Fails if reading fails.
 pub(super) fn count(mut reader: impl Read) -> io::Result<u64> {
@@ -283,9 +283,7 @@ mod tests {
 
     /// Returns for each row its line, and its URL or error.
     fn rows(reader: impl Read) -> Vec<(u64, String)> {
-        TextList::new(reader, "list")
-            .map(|row| summary(&row))
-            .collect()
+        Text::new(reader, "list").map(|row| summary(&row)).collect()
     }
 
     fn summary(row: &Row) -> (u64, String) {
@@ -307,7 +305,7 @@ mod tests {
     }
 
     fn only(line: &str) -> Row {
-        let mut list = TextList::new(line.as_bytes(), "list");
+        let mut list = Text::new(line.as_bytes(), "list");
         let row = list.next().unwrap();
         assert!(list.next().is_none());
         row
@@ -362,7 +360,7 @@ mod tests {
         }
         let base = "http://h/";
         let relative = |list: &'static str| {
-            TextList::new(list.as_bytes(), "list")
+            Text::new(list.as_bytes(), "list")
                 .relative_to(base)
                 .unwrap()
                 .next()
@@ -375,7 +373,7 @@ mod tests {
     #[test]
     fn relative_urls_need_something_to_be_relative_to() {
         let text = "a.gif\tout=b.gif\nhttp://h/c\n//[\n";
-        let list = |text| TextList::new(text, "list");
+        let list = |text| Text::new(text, "list");
         let rows: Vec<_> = list(text.as_bytes())
             .relative_to("http://base.example/d/")
             .unwrap()
@@ -508,7 +506,7 @@ mod tests {
         assert!(found[2].1.contains("longer than 64 KiB"), "{}", found[2].1);
         assert!(found.iter().all(|(_, text)| !text.contains("secret")));
         assert_eq!(count_rows(&text[..]).unwrap(), Some(4));
-        assert_eq!(TextList::new(&text[..], "list").map(drop).count(), 4);
+        assert_eq!(Text::new(&text[..], "list").map(drop).count(), 4);
     }
 
     #[test]
@@ -549,7 +547,7 @@ mod tests {
 
     #[test]
     fn a_row_is_there_with_its_line_and_a_read_error_ends_the_list() {
-        let mut list = TextList::new(
+        let mut list = Text::new(
             Chunks::new([
                 b"http://h/1\nhttp://h/2\nhttp",
                 b"signal",

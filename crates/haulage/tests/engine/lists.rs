@@ -1,6 +1,6 @@
 //! Rows: names, what is there already, identical rows, rows that cannot be read.
 
-use haulage::source::{Pattern, TextList};
+use haulage::source::{Pattern, Text};
 use haulage::{
     Durability, Existing, Layout, Outcome, PlainHttp, Purpose, Request, RunOptions, StateDir,
 };
@@ -25,7 +25,7 @@ fn rows_that_cannot_be_read_fail_alone_with_their_line() {
         origin.url("/d"),
     );
     let sandbox = Sandbox::new();
-    let mut outcomes = sandbox.run(TextList::new(std::io::Cursor::new(text), "list.txt"));
+    let mut outcomes = sandbox.run(Text::new(std::io::Cursor::new(text), "list.txt"));
     outcomes.sort_by_key(|outcome| outcome.row);
     let told: Vec<_> = outcomes
         .iter()

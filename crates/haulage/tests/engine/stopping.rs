@@ -37,7 +37,7 @@ fn a_run_stops_when_so_many_items_have_failed() {
 #[test]
 fn a_bad_row_counts_as_one_that_failed() {
     let origin = Origin::plain();
-    let bad = haulage::source::TextList::new(&b"nonsense\n"[..], "list");
+    let bad = haulage::source::Text::new(&b"nonsense\n"[..], "list");
     let mut sandbox = Sandbox::new();
     sandbox.options.max_errors = Some(1);
     let rows: Vec<_> = bad.chain([get(&origin.url("/a"))]).collect();

@@ -1,6 +1,6 @@
 //! What is asked for: the path and query of a URL, byte for byte.
 
-use haulage::source::{ChecksumList, TextList};
+use haulage::source::{Checksums, Text};
 use haulage::{HttpVersion, Request};
 use origin::{Body, Origin, Script};
 
@@ -117,7 +117,7 @@ fn lists_mirrors_and_bases_keep_the_target() {
         origin.url("/missing"),
         origin.url("/mirror'?%2e"),
     );
-    let rows = TextList::new(std::io::Cursor::new(list), "-");
+    let rows = Text::new(std::io::Cursor::new(list), "-");
     let rows = rows.relative_to(&origin.url("/base'/")).unwrap();
     let mut sandbox = Sandbox::new();
     sandbox.engine.jobs = 1.try_into().unwrap();
@@ -141,7 +141,7 @@ fn checksum_list_beside_a_base_keeps_the_base() {
     let origin = Origin::plain();
     origin.under("/", |_| Script::ok(Body::empty()));
     let sums = "d41d8cd98f00b204e9800998ecf8427e  a'b\n";
-    let rows = ChecksumList::new(sums.as_bytes(), "SUMS", &origin.url("/it's/SUMS?x")).unwrap();
+    let rows = Checksums::new(sums.as_bytes(), "SUMS", &origin.url("/it's/SUMS?x")).unwrap();
     Sandbox::new().run(rows).iter().for_each(assert_done);
     assert_eq!(asked(&origin), ["/it's/a%27b"]);
 }
@@ -160,7 +160,7 @@ fn url_with_a_control_character_fails_with_its_line() {
         origin.url("/before-it"),
         origin.url("/two-returns\r"),
     );
-    let rows = TextList::new(std::io::Cursor::new(list), "list.txt");
+    let rows = Text::new(std::io::Cursor::new(list), "list.txt");
     let rows = rows.relative_to(&origin.url("/")).unwrap();
     let outcomes = Sandbox::new().run(rows);
     let mut failed: Vec<_> = outcomes

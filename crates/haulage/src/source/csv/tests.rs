@@ -2,7 +2,7 @@ use super::*;
 use crate::source::Columns;
 
 fn read(list: &[u8], options: &ListOptions) -> (Vec<(u64, String)>, Option<String>) {
-    let mut rows = CsvList::new(list, "list.csv", options).unwrap();
+    let mut rows = Csv::new(list, "list.csv", options).unwrap();
     let read = rows.by_ref().map(|row| summary(&row)).collect();
     let error = rows.take_error().map(|error| error.to_string());
     (read, error)
@@ -153,9 +153,7 @@ fn names_checksums_sizes_and_headers_are_used() {
     let md5 = "d41d8cd98f00b204e9800998ecf8427e";
     let list =
         format!("url,name,checksum,size,page\nhttp://h/a,b/c,{md5},7,http://h/\nhttp://h/a,,,,\n");
-    let rows: Result<Vec<_>, _> = CsvList::new(list.as_bytes(), "-", &options)
-        .unwrap()
-        .collect();
+    let rows: Result<Vec<_>, _> = Csv::new(list.as_bytes(), "-", &options).unwrap().collect();
     let rows = rows.unwrap();
     assert_eq!(rows[0].name.as_ref().unwrap().as_str(), "b/c");
     assert_eq!(rows[0].checksums[0].to_string(), format!("md5={md5}"));
