@@ -111,8 +111,8 @@ impl<R: Read> Reading<R> {
         input: &Arc<str>,
         options: &ListOptions,
     ) -> Result<Self, Error> {
-        let first = first_of_stream(&mut reader).map_err(|cause| unusable(&cause))?;
-        let messages = Messages::new(put_back(&first, reader));
+        let begun = Beginning::read(&mut reader).map_err(|cause| unusable(&cause))?;
+        let messages = Messages::new(put_back(&begun.first, reader), begun.is_file);
         let open = || StreamReader::try_new(messages, None).map_err(io::Error::other);
         let batches = guarded(input, open).map_err(|cause| unusable(&cause))?;
         let projection = Projection::of(&batches.schema(), options)?;
@@ -126,19 +126,29 @@ impl<R: Read> Reading<R> {
     }
 }
 
-/// Reads what is before the stream in a file. Returns the first bytes of the stream.
-fn first_of_stream(reader: &mut impl Read) -> io::Result<Vec<u8>> {
-    let mut is_file = false;
-    loop {
-        let mut first = Vec::new();
-        let wanted = MAGIC.len() as u64;
-        reader.by_ref().take(wanted).read_to_end(&mut first)?;
-        if is_file && first == [0; 8] {
-            // More padding: how much there is, is up to the writer.
-        } else if !is_file && first == MAGIC {
-            is_file = true;
-        } else {
-            return Ok(first);
+/// How a list begins.
+struct Beginning {
+    /// Whether it is a file: a stream with a footer after it.
+    is_file: bool,
+    /// The first bytes of the stream.
+    first: Vec<u8>,
+}
+
+impl Beginning {
+    /// Reads what is before the stream in a file, and the first bytes of the stream.
+    fn read(reader: &mut impl Read) -> io::Result<Self> {
+        let mut is_file = false;
+        loop {
+            let mut first = Vec::new();
+            let wanted = MAGIC.len() as u64;
+            reader.by_ref().take(wanted).read_to_end(&mut first)?;
+            if is_file && first == [0; 8] {
+                // More padding: how much there is, is up to the writer.
+            } else if !is_file && first == MAGIC {
+                is_file = true;
+            } else {
+                return Ok(Self { is_file, first });
+            }
         }
     }
 }
@@ -146,7 +156,7 @@ fn first_of_stream(reader: &mut impl Read) -> io::Result<Vec<u8>> {
 /// Returns a reader of the messages of a stream that checks them.
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) fn arrow_messages(reader: impl Read) -> impl Read {
-    Messages::new(reader)
+    Messages::new(reader, false)
 }
 
 /// Returns a reader with bytes that were read from it.
@@ -221,8 +231,8 @@ impl<R: Read> std::fmt::Debug for Arrow<R> {
 /// # Errors
 /// If reading fails.
 pub(super) fn count(mut reader: impl Read) -> io::Result<u64> {
-    let begun = first_of_stream(&mut reader)?;
-    let messages = Messages::new(io::Cursor::new(begun).chain(reader));
+    let begun = Beginning::read(&mut reader)?;
+    let messages = Messages::new(io::Cursor::new(begun.first).chain(reader), begun.is_file);
     let batches = StreamReader::try_new(messages, None);
     let mut rows = 0;
     for batch in batches.map_err(io::Error::other)? {
@@ -237,6 +247,9 @@ mod tests {
     use arrow_ipc::writer::{FileWriter, StreamWriter};
 
     use super::*;
+
+    /// Ends a stream: no more messages.
+    const END: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
 
     fn batch(rows: std::ops::Range<i64>) -> RecordBatch {
         let urls: StringArray = rows
@@ -321,6 +334,31 @@ mod tests {
             let rows = list.by_ref().count();
             assert!(rows < 3001 && list.take_error().is_some(), "{rows}");
         }
+    }
+
+    #[test]
+    fn a_file_without_its_footer_ends_with_an_error() {
+        let [stream, file] = written();
+        let read = |bytes: &[u8]| {
+            let mut list = Arrow::new(bytes, "list", &ListOptions::default()).unwrap();
+            let rows = list.by_ref().count();
+            (rows, list.take_error().map(|error| error.to_string()))
+        };
+        // The mark at the end of a stream is optional.
+        assert_eq!(read(&stream[..stream.len() - 8]), (3001, None));
+        let after = file.windows(8).rposition(|bytes| bytes == END).unwrap();
+        for end in [after, after + 4, after + 8, file.len() - 10, file.len() - 1] {
+            let (rows, error) = read(&file[..end]);
+            assert_eq!(rows, 3001, "{end} of {}", file.len());
+            assert!(error.unwrap().contains("cut"), "{end} of {}", file.len());
+            assert!(count(&file[..end]).is_err());
+        }
+        let (rows, error) = read(MAGIC);
+        assert!(rows == 0 && error.is_some());
+    }
+
+    #[test]
+    fn what_is_no_list_ends_with_an_error() {
         let mut list = Arrow::new(&b"no"[..], "list", &ListOptions::default()).unwrap();
         assert!(list.next().is_none() && list.take_error().is_some());
     }

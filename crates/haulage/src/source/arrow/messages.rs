@@ -9,6 +9,10 @@ use arrow_ipc::{Buffer, CompressionType, Message, MessageHeader, RecordBatch, ro
 const MAX_METADATA: u64 = 64 << 20;
 /// Maximum bytes of a message, compressed and not.
 const MAX_BODY: u64 = 2 << 30;
+/// What ends a file, after the footer and its length.
+const MAGIC: &[u8; 6] = b"ARROW1";
+/// Bytes of the length of a footer, and of what follows it.
+const TRAILER: usize = 4 + MAGIC.len();
 /// What is before the length of the metadata.
 const CONTINUATION: [u8; 4] = [0xff; 4];
 
@@ -19,14 +23,18 @@ pub(super) struct Messages<R> {
     /// A message, as far as it has not been returned.
     message: io::Cursor<Vec<u8>>,
     has_ended: bool,
+    /// A footer has to follow the stream.
+    is_file: bool,
 }
 
 impl<R: Read> Messages<R> {
-    pub(super) fn new(reader: R) -> Self {
+    /// Returns the messages of a reader. `is_file`: it is a file, which ends with a footer.
+    pub(super) fn new(reader: R, is_file: bool) -> Self {
         Self {
             reader,
             message: io::Cursor::default(),
             has_ended: false,
+            is_file,
         }
     }
 
@@ -34,7 +42,12 @@ impl<R: Read> Messages<R> {
     fn next(&mut self) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         if self.add(4, &mut bytes)? == 0 {
-            return Ok(bytes);
+            // The mark at the end of a stream is optional, but not in a file.
+            return if self.is_file {
+                Err(without_footer())
+            } else {
+                Ok(bytes)
+            };
         }
         if bytes == CONTINUATION {
             self.add(4, &mut bytes)?;
@@ -43,6 +56,9 @@ impl<R: Read> Messages<R> {
         let length = u64::from(u32::from_le_bytes(*length));
         if length == 0 {
             self.has_ended = true;
+            if self.is_file {
+                self.read_footer()?;
+            }
             return Ok(bytes);
         }
         if length > MAX_METADATA {
@@ -67,6 +83,33 @@ impl<R: Read> Messages<R> {
         }
         check(message, &bytes[start..])?;
         Ok(bytes)
+    }
+
+    /// Reads what follows the stream in a file.
+    ///
+    /// # Errors
+    /// If that is no footer: the file was cut.
+    fn read_footer(&mut self) -> io::Result<()> {
+        let mut length = 0;
+        let mut last = Vec::new();
+        let mut piece = [0; 4096];
+        loop {
+            let read = match self.reader.read(&mut piece) {
+                Ok(0) => break,
+                Ok(read) => read,
+                Err(cause) if cause.kind() == io::ErrorKind::Interrupted => continue,
+                Err(cause) => return Err(cause),
+            };
+            length += read;
+            last.extend_from_slice(&piece[..read]);
+            last.drain(..last.len().saturating_sub(TRAILER));
+        }
+        let footer = last.strip_suffix(MAGIC).and_then(<[u8]>::last_chunk);
+        let footer = footer.map(|footer| usize::try_from(i32::from_le_bytes(*footer)));
+        match footer {
+            Some(Ok(footer)) if footer > 0 && footer <= length - TRAILER => Ok(()),
+            _ => Err(without_footer()),
+        }
     }
 
     /// Adds so many bytes, or all that are left. Returns how many were added.
@@ -145,6 +188,10 @@ fn size_of(batch: RecordBatch<'_>, body: &[u8]) -> Option<u64> {
 /// `StreamReader` takes for the end of the stream.
 fn cut() -> io::Error {
     broken("it ends too early")
+}
+
+fn without_footer() -> io::Error {
+    broken("the file was cut: it has no footer at its end")
 }
 
 fn broken(what: &str) -> io::Error {
