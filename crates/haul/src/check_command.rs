@@ -1,7 +1,8 @@
 //! `haul check`: reads the files of a list, and compares them with what is known of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, Write as _};
 use std::num::NonZeroUsize;
 use std::ops::Range;
@@ -13,7 +14,8 @@ use std::thread;
 
 use haulage::source::ListOptions;
 use haulage::{
-    Checksum, EngineOptions, Existing, Expected, Finding, Outcome, Purpose, Row, RunOptions, Status,
+    Checksum, EngineOptions, ErrorKind, Existing, Expected, Finding, Outcome, Purpose, Row,
+    RunOptions, Status,
 };
 use tokio::runtime;
 
@@ -36,6 +38,20 @@ struct Checked {
     expected: Expected,
 }
 
+/// A row of what was recorded, or of a list.
+enum Task {
+    /// Its file is to be compared.
+    File(Checked),
+    /// It has no file, since it failed.
+    Failed(Box<Outcome>),
+}
+
+/// What was found of a row.
+enum Found {
+    File(Checked, Finding),
+    Failed(Box<Outcome>),
+}
+
 /// How many files are how.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Counts {
@@ -46,7 +62,9 @@ struct Counts {
     wrong: u64,
     missing: u64,
     unreadable: u64,
-    /// Rows that have no file: they failed, or cannot be read.
+    /// Rows that were recorded as failed.
+    failed: u64,
+    /// Rows that have no file, or cannot be read.
     without: u64,
 }
 
@@ -87,10 +105,10 @@ pub(crate) fn run(arguments: &CheckArgs) -> Result<Exit, Problem> {
         ..counts
     };
     tell(&summary(&counts));
-    // Rows that were recorded as failed are no surprise; those of a list that cannot be used are.
+    // A recorded row may have no file to keep; one of a list that cannot be used is wrong.
     let unusable = if is_recorded { 0 } else { counts.without };
     Ok(
-        if counts.wrong + counts.missing + counts.unreadable + unusable > 0 {
+        if counts.wrong + counts.missing + counts.unreadable + counts.failed + unusable > 0 {
             Exit::SomeFailed
         } else {
             Exit::Success
@@ -98,12 +116,19 @@ pub(crate) fn run(arguments: &CheckArgs) -> Result<Exit, Problem> {
     )
 }
 
-/// Sends the files that are recorded as complete in a folder; returns how many rows have none. Ends
-/// when nobody receives any more.
-fn recorded(folder: &Path, files: &SyncSender<Checked>) -> Result<u64, Problem> {
+/// Sends the files that are recorded as complete in a folder, and the rows that failed; returns how
+/// many others have no file. Ends when nobody receives any more.
+fn recorded(folder: &Path, tasks: &SyncSender<Task>) -> Result<u64, Problem> {
     let mut without = 0;
+    // Of their URLs, which may be many.
+    let mut failed: HashSet<u64> = HashSet::new();
+    let hasher = RandomState::new();
     for outcome in haulage::results(folder)? {
         let outcome = outcome?;
+        if has_no_file(&outcome) {
+            failed.insert(hasher.hash_one(&outcome.url));
+            continue;
+        }
         let Some(path) = &outcome.path else {
             without += 1;
             continue;
@@ -119,16 +144,44 @@ fn recorded(folder: &Path, files: &SyncSender<Checked>) -> Result<u64, Problem> 
                 pieces: None,
             },
         };
-        if files.send(checked).is_err() {
+        if tasks.send(Task::File(checked)).is_err() {
+            return Ok(without);
+        }
+    }
+    if failed.is_empty() {
+        return Ok(without);
+    }
+    // What failed may have come with another list.
+    for outcome in haulage::results(folder)? {
+        let outcome = outcome?;
+        if !has_no_file(&outcome) {
+            failed.remove(&hasher.hash_one(&outcome.url));
+        }
+    }
+    for outcome in haulage::results(folder)? {
+        let outcome = outcome?;
+        let is_failed = has_no_file(&outcome) && failed.contains(&hasher.hash_one(&outcome.url));
+        if is_failed && tasks.send(Task::Failed(Box::new(outcome))).is_err() {
             break;
         }
     }
     Ok(without)
 }
 
+/// Returns whether a recorded row has failed without a file. One whose command failed has its file.
+fn has_no_file(outcome: &Outcome) -> bool {
+    let of_command = |error: &haulage::Error| error.kind() == ErrorKind::Command;
+    match outcome.error() {
+        Some(error) if matches!(outcome.status, Status::Failed(_)) => {
+            outcome.path.is_none() || !of_command(error)
+        }
+        _ => false,
+    }
+}
+
 /// Sends the files that a list would give; returns how many rows cannot be used. Ends when nobody
 /// receives any more.
-fn listed(arguments: &CheckArgs, files: &SyncSender<Checked>) -> Result<u64, Problem> {
+fn listed(arguments: &CheckArgs, tasks: &SyncSender<Task>) -> Result<u64, Problem> {
     let mut inputs = Inputs::new();
     let list = ListOptions {
         format: settings::list_format(arguments.input_format),
@@ -165,7 +218,7 @@ fn listed(arguments: &CheckArgs, files: &SyncSender<Checked>) -> Result<u64, Pro
             tell(&format!("cannot check {url}: {error}"));
             without += 1;
         } else if let Some(checked) = planned(&outcome, expected)
-            && files.send(checked).is_err()
+            && tasks.send(Task::File(checked)).is_err()
         {
             break;
         }
@@ -213,11 +266,11 @@ fn planned(outcome: &Outcome, expected: Expected) -> Option<Checked> {
 }
 
 /// Compares files on several threads, and prints those that are not as they should be.
-fn compare(folder: &Path, files: Receiver<Checked>) -> (Counts, io::Result<()>) {
-    let files = Mutex::new(files);
+fn compare(folder: &Path, tasks: Receiver<Task>) -> (Counts, io::Result<()>) {
+    let tasks = Mutex::new(tasks);
     let next = || {
-        let files = files.lock().unwrap_or_else(PoisonError::into_inner);
-        files.recv().ok()
+        let tasks = tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.recv().ok()
     };
     let (sender, findings) = mpsc::sync_channel(WAITING);
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
@@ -227,9 +280,16 @@ fn compare(folder: &Path, files: Receiver<Checked>) -> (Counts, io::Result<()>) 
         for _ in 0..threads {
             let sender = sender.clone();
             scope.spawn(move || {
-                while let Some(file) = next() {
-                    let finding = haulage::check_file(&folder.join(&file.path), &file.expected);
-                    if sender.send((file, finding)).is_err() {
+                while let Some(task) = next() {
+                    let found = match task {
+                        Task::File(file) => {
+                            let path = folder.join(&file.path);
+                            let finding = haulage::check_file(&path, &file.expected);
+                            Found::File(file, finding)
+                        }
+                        Task::Failed(outcome) => Found::Failed(outcome),
+                    };
+                    if sender.send(found).is_err() {
                         return;
                     }
                 }
@@ -237,12 +297,12 @@ fn compare(folder: &Path, files: Receiver<Checked>) -> (Counts, io::Result<()>) 
         }
         drop(sender);
         let mut out = io::stdout().lock();
-        for (file, finding) in findings {
-            counts.count(&file, &finding);
-            let Some(why) = reason(&file, &finding) else {
+        for found in findings {
+            counts.count(&found);
+            let Some(entry) = entry(&found) else {
                 continue;
             };
-            written = out.write_all(entry(&file, &why).as_bytes());
+            written = out.write_all(entry.as_bytes());
             if written.is_err() {
                 // What waits is not read: the threads end, and with them who sends to them.
                 break;
@@ -253,7 +313,11 @@ fn compare(folder: &Path, files: Receiver<Checked>) -> (Counts, io::Result<()>) 
 }
 
 impl Counts {
-    fn count(&mut self, file: &Checked, finding: &Finding) {
+    fn count(&mut self, found: &Found) {
+        let Found::File(file, finding) = found else {
+            self.failed += 1;
+            return;
+        };
         match finding {
             Finding::Right(bytes) => {
                 self.right += 1;
@@ -309,8 +373,24 @@ fn damage(ranges: &[Range<u64>]) -> String {
     )
 }
 
-/// Returns the lines of a list that download a file again, with a comment that says why.
-fn entry(file: &Checked, why: &str) -> String {
+/// Returns the lines of a list that download a file again, with a comment that says why; `None` if
+/// nothing is wrong.
+fn entry(found: &Found) -> Option<String> {
+    match found {
+        Found::File(file, finding) => Some(entry_of_file(file, &reason(file, finding)?)),
+        Found::Failed(outcome) => Some(entry_of_failed(outcome)),
+    }
+}
+
+fn entry_of_failed(outcome: &Outcome) -> String {
+    let why = outcome.error().map(ToString::to_string).unwrap_or_default();
+    let (label, why) = (printable(&outcome.label), printable(&why));
+    let mut lines = format!("# {label} failed: {why}\n");
+    plan::list_line(outcome, &mut lines);
+    lines
+}
+
+fn entry_of_file(file: &Checked, why: &str) -> String {
     let path = printable(&file.path);
     let mut line = format!("# {path} {why}\n");
     plan::url(&file.url, &mut line);
@@ -334,6 +414,7 @@ fn summary(counts: &Counts) -> String {
         wrong,
         missing,
         unreadable,
+        failed,
         without,
     } = *counts;
     let mut text = format!(
@@ -342,6 +423,9 @@ fn summary(counts: &Counts) -> String {
     );
     if unreadable > 0 {
         let _ = write!(text, ", {unreadable} unreadable");
+    }
+    if failed > 0 {
+        let _ = write!(text, ", {failed} failed");
     }
     if without > 0 {
         let _ = write!(text, "; {without} without a file to check");

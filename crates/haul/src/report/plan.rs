@@ -1,4 +1,4 @@
-//! Prints what a dry run would download, as a list that `-i` reads.
+//! Prints what would be downloaded, or is to be downloaded again, as a list that `-i` reads.
 
 use std::fmt::Write as _;
 
@@ -16,6 +16,20 @@ pub(crate) fn write_line(outcome: &Outcome, out: &mut String) {
     if let Some(path) = &outcome.path {
         out.push_str("\tout=");
         out.push_str(&printable(path));
+    }
+    out.push('\n');
+}
+
+/// Adds the line that a list has for the item to `out`: its URL and its fields, separated by tabs.
+pub(crate) fn list_line(outcome: &Outcome, out: &mut String) {
+    url(&outcome.url, out);
+    for field in outcome
+        .fields()
+        .into_iter()
+        .flat_map(|fields| fields.split('\t'))
+    {
+        out.push('\t');
+        out.push_str(&printable(field));
     }
     out.push('\n');
 }

@@ -58,7 +58,7 @@ pub(crate) fn print(arguments: &ResultsArgs) -> Result<Exit, Problem> {
         RowFormat::Jsonl => each(rows, out, |outcome, line| {
             write_line(&ResultRow::new(outcome, &mut names), line);
         })?,
-        RowFormat::Text => each(rows, out, list_line)?,
+        RowFormat::Text => each(rows, out, plan::list_line)?,
         RowFormat::Table => {
             let table = table::Table::new(table::width());
             let mut is_first = true;
@@ -197,18 +197,4 @@ fn write_columns(
         }
     }
     Ok(encoder.finish().and_then(|mut out| out.flush()))
-}
-
-/// Adds the line that a list has for the item to `out`: its URL and its fields, separated by tabs.
-fn list_line(outcome: &Outcome, out: &mut String) {
-    plan::url(&outcome.url, out);
-    for field in outcome
-        .fields()
-        .into_iter()
-        .flat_map(|fields| fields.split('\t'))
-    {
-        out.push('\t');
-        out.push_str(&printable(field));
-    }
-    out.push('\n');
 }

@@ -23,12 +23,20 @@ fn downloaded(arguments: &[&str]) -> (Origin, Sandbox) {
 
 #[test]
 fn damaged_and_missing_files_are_listed_and_can_be_downloaded_again() {
-    let (_origin, sandbox) = downloaded(&["--hash", "sha256"]);
+    let (origin, sandbox) = downloaded(&["--hash", "sha256"]);
     let ran = sandbox.haul(&["check", "out"]);
-    assert_eq!((ran.code, &*ran.stdout), (Some(0), ""), "{}", ran.stderr);
+    let url = origin.url("/4");
+    let failed =
+        format!("# {url} failed: the server answered 404 Not Found; check the URL\n{url}\n");
+    assert_eq!(
+        (ran.code, &ran.stdout),
+        (Some(1), &failed),
+        "{}",
+        ran.stderr
+    );
     assert!(
         ran.stderr
-            .contains("4 right (4.0 KiB; 4 by a checksum), 0 wrong, 0 missing; 1 without"),
+            .contains("4 right (4.0 KiB; 4 by a checksum), 0 wrong, 0 missing, 1 failed"),
         "{}",
         ran.stderr
     );
@@ -51,6 +59,7 @@ fn damaged_and_missing_files_are_listed_and_can_be_downloaded_again() {
             .contains("1 right (1.0 KiB; 1 by a checksum), 2 wrong, 1 missing")
     );
     sandbox.write("wrong.txt", &ran.stdout);
+    origin.on("/4", Script::ok(Body::of("now it is there")));
     let ran = sandbox.haul(&[
         "-q",
         "-d",
