@@ -6,7 +6,7 @@ use std::path::Path;
 use haulage::RecordedRun;
 
 use super::aggregate::Aggregate;
-use super::file::{cannot_write, open, replace};
+use super::file::{Target, cannot_write};
 use super::page::{About, Ending, Page, render};
 use crate::args::ReportArgs;
 use crate::config::without_login;
@@ -47,7 +47,7 @@ pub(crate) fn print(arguments: &ReportArgs) -> Result<Exit, Problem> {
     let Some(path) = output else {
         return printed::print(page.as_bytes());
     };
-    let written = replace(&mut open(path)?, &page);
+    let written = Target::open(path)?.write(&page);
     written.map_err(|cause| Problem::destination(cannot_write(path, &cause)))?;
     Ok(Exit::Success)
 }

@@ -1,6 +1,6 @@
 //! The page about a run, written when it is over (`--report`).
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -10,7 +10,7 @@ use haulage::{Event, Run};
 use super::aggregate::Aggregate;
 use super::page::{About, Ending, Page, render};
 use crate::exit::Problem;
-use crate::report::{format, open_file};
+use crate::report::{format, open_file, whole_file};
 
 /// Where a page is written, and which command line it shows.
 #[derive(Debug, Clone)]
@@ -23,7 +23,7 @@ pub(crate) struct PagePlan {
 /// The page about a run that goes on: its items are summed up as they end.
 pub(crate) struct PageFile {
     path: PathBuf,
-    file: File,
+    target: Target,
     items: Aggregate,
     about: About,
 }
@@ -37,7 +37,7 @@ impl PageFile {
     pub(crate) fn open(plan: &PagePlan, title: &str, folder: &str) -> Result<Self, Problem> {
         Ok(Self {
             path: plan.path.clone(),
-            file: open(&plan.path)?,
+            target: Target::open(&plan.path)?,
             items: Aggregate::default(),
             about: About {
                 title: title.to_owned(),
@@ -76,27 +76,60 @@ impl PageFile {
             latencies: run.latencies(),
             runs: &[],
         });
-        let written = replace(&mut self.file, &page);
+        let written = self.target.write(&page);
         written.map_err(|cause| Problem::destination(cannot_write(&self.path, &cause)))
     }
 }
 
-/// Opens the file of a page, and creates it if it is not there. What is in it stays.
-///
-/// # Errors
-/// When that is not possible.
-pub(super) fn open(path: &Path) -> Result<File, Problem> {
-    open_file(path).map_err(|cause| Problem::usage(cannot_write(path, &cause)))
+/// Where a page goes.
+pub(super) enum Target {
+    /// To a file that is replaced when the page is there, so that it is never half a page.
+    File(PathBuf),
+    /// To what is no file, such as a pipe, or to a file in a folder that takes no other one.
+    Stream(File),
 }
 
-/// Replaces what is in a file.
-pub(super) fn replace(file: &mut File, page: &str) -> io::Result<()> {
-    // A pipe or a device has no old content to remove.
-    if file.metadata()?.is_file() {
-        file.set_len(0)?;
+impl Target {
+    /// Checks that a page can be written there. What is there stays.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub(super) fn open(path: &Path) -> Result<Self, Problem> {
+        // A link stays: what it leads to is replaced.
+        let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let replaced = match fs::metadata(&real) {
+            Ok(found) if !found.is_file() => None,
+            Ok(_) => whole_file::check(&real).ok(),
+            Err(_) => {
+                let checked = whole_file::check(&real);
+                Some(checked.map_err(|cause| Problem::usage(cannot_write(path, &cause)))?)
+            }
+        };
+        if replaced.is_some() {
+            return Ok(Self::File(real));
+        }
+        let file = open_file(path);
+        file.map(Self::Stream)
+            .map_err(|cause| Problem::usage(cannot_write(path, &cause)))
     }
-    file.write_all(page.as_bytes())?;
-    file.flush()
+
+    /// Writes a page.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn write(self, page: &str) -> io::Result<()> {
+        match self {
+            Self::File(path) => whole_file::replace(&path, page),
+            Self::Stream(mut file) => {
+                // A pipe or a device has no old content to remove.
+                if file.metadata()?.is_file() {
+                    file.set_len(0)?;
+                }
+                file.write_all(page.as_bytes())?;
+                file.flush()
+            }
+        }
+    }
 }
 
 /// Returns the message for a report that cannot be written.

@@ -30,7 +30,7 @@ pub(crate) use self::address::MetricsAddress;
 use self::counters::Counters;
 pub(crate) use self::file::PromFile;
 use crate::exit::Problem;
-use crate::report::{Notice, Reporter, Summary, format};
+use crate::report::{Notice, Reporter, Summary, format, whole_file};
 
 /// How often the file is written.
 const PERIOD: Duration = Duration::from_secs(15);
@@ -81,13 +81,21 @@ impl MetricsPlan {
 }
 
 impl Metrics {
-    /// Listens at the address; `None` if no metrics are wanted.
+    /// Listens at the address, and checks that the file can be written; `None` if no metrics are
+    /// wanted.
     ///
     /// # Errors
     /// When that cannot be done.
     pub(crate) fn open(plan: &MetricsPlan) -> Result<Option<Self>, Problem> {
         if !plan.is_some() {
             return Ok(None);
+        }
+        if let Some(PromFile(path)) = &plan.file {
+            whole_file::check(path).map_err(|cause| {
+                let (path, cause) = (path.display(), format::io(&cause));
+                let hint = "give a file in a folder that exists, and that you may write to";
+                Problem::usage(format!("--metrics-file {path}: {cause}")).hint(hint)
+            })?;
         }
         let listener = plan.address.as_ref().map(MetricsAddress::listen);
         Ok(Some(Self {
@@ -234,7 +242,7 @@ impl Writer {
 
     fn write(&self) {
         let text = accept::Format::Prometheus.text(&self.registry);
-        if let Err(cause) = file::replace(&self.path, &text) {
+        if let Err(cause) = whole_file::replace(&self.path, &text) {
             let (path, cause) = (self.path.display(), format::io(&cause));
             self.trouble
                 .tell(format!("cannot write the metrics to {path}: {cause}"));

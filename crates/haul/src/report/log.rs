@@ -3,7 +3,7 @@
 //! Lines are added at the end of the file, whole lines in each write, so that several runs may
 //! write to one file.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -15,7 +15,7 @@ use crate::exit::Problem;
 use crate::report::json::Line;
 use crate::report::row::{Carried, CarriedNames, time, write_line};
 use crate::report::summary::Figures;
-use crate::report::{Notice, Reporter, Summary, attempt, format};
+use crate::report::{Notice, Reporter, Summary, attempt, format, open_to_append};
 
 /// Bytes that are gathered at most before they are written.
 const MOST_GATHERED: usize = 256 << 10;
@@ -69,12 +69,7 @@ impl Log {
     /// # Errors
     /// When that cannot be done.
     pub(crate) fn open(path: &Path) -> Result<Self, Problem> {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the log is no file of the destination"
-        )]
-        let opened = OpenOptions::new().append(true).create(true).open(path);
-        let file = opened.map_err(|cause| {
+        let file = open_to_append(path).map_err(|cause| {
             let (path, cause) = (path.display(), format::io(&cause));
             let hint = "give a file in a folder that exists, and that you may write to";
             Problem::usage(format!("--log-file {path}: {cause}")).hint(hint)

@@ -22,6 +22,7 @@ mod several;
 mod summary;
 mod throughput;
 mod total;
+pub(crate) mod whole_file;
 
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -36,7 +37,7 @@ use self::progress::Progress;
 use crate::exit::Problem;
 
 pub(crate) use self::log::Log;
-pub(crate) use self::open_file::open_file;
+pub(crate) use self::open_file::{open_file, open_to_append};
 #[cfg(feature = "parquet")]
 pub(crate) use self::results::columns::{ColumnFormat, Encoder, Shape};
 pub(crate) use self::results::{Csv, Form, Lost, Results, ResultsPlan, Sources};

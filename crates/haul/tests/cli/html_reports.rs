@@ -149,6 +149,52 @@ fn run_that_was_killed_has_what_was_recorded_until_then() {
 }
 
 #[test]
+fn report_is_not_touched_before_the_page_is_there() {
+    let (origin, gate) = (origin(), Gate::new());
+    origin.on("/held", Script::ok(Body::of("a")).hold(&gate));
+    let sandbox = Sandbox::new();
+    sandbox.write("r.html", "the last one");
+    for name in ["r.html", "new.html"] {
+        let arguments = ["--report", name, &origin.url("/held")];
+        let mut child = sandbox.command(&arguments).spawn().unwrap();
+        gate.wait_reached(1);
+        kill_process(Pid::from_child(&child), Signal::KILL).unwrap();
+        child.wait().unwrap();
+    }
+    assert_eq!(sandbox.read("r.html"), "the last one");
+    assert!(!sandbox.has("new.html"));
+}
+
+#[test]
+fn pipes_that_nothing_reads_are_a_usage_error() {
+    let (origin, sandbox) = (origin(), Sandbox::new());
+    let pipe = sandbox.path().join("pipe.jsonl");
+    let made = std::process::Command::new("mkfifo").arg(pipe).status();
+    assert!(made.unwrap().success());
+    for option in ["--report", "--log-file", "--results"] {
+        let ran = sandbox.haul(&[option, "pipe.jsonl", &origin.url("/files/1")]);
+        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        let says = "nothing reads this pipe; start its reader first";
+        assert!(ran.stderr.contains(says), "{option}: {}", ran.stderr);
+    }
+    assert!(origin.log().is_empty());
+    // A reader gets the page.
+    let mut reader = std::process::Command::new("cat");
+    reader.arg("pipe.jsonl").current_dir(sandbox.path());
+    let mut reader = reader.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let url = origin.url("/files/1");
+    let started = Instant::now();
+    while sandbox.haul(&["--report", "pipe.jsonl", &url]).code == Some(2) {
+        assert!(started.elapsed() < PATIENCE, "the reader does not start");
+    }
+    let mut page = String::new();
+    let read = reader.stdout.as_mut().unwrap();
+    std::io::Read::read_to_string(read, &mut page).unwrap();
+    reader.wait().unwrap();
+    assert!(page.ends_with("</html>\n"), "{page}");
+}
+
+#[test]
 fn interrupted_run_gets_its_page_all_the_same() {
     let (origin, gate) = (origin(), Gate::new());
     origin.on("/held", Script::ok(Body::of("a")).hold(&gate));
@@ -196,6 +242,9 @@ fn report_that_cannot_be_written_is_a_usage_error() {
             "cannot be used with",
         ),
         (&["report", "."], "nothing is recorded"),
+        (&["report", "missing"], "there is no folder missing"),
+        (&["results", "missing"], "there is no folder missing"),
+        (&["report", "list.txt"], "list.txt is not a folder"),
         (&["report"], "DIR"),
     ] {
         let ran = sandbox.haul(arguments);

@@ -299,17 +299,17 @@ fn file_must_have_the_name_that_is_read() {
 }
 
 #[test]
-fn file_that_cannot_be_written_is_a_warning() {
+fn file_in_a_missing_folder_is_a_usage_error() {
     let origin = Origin::plain();
     origin.on("/a", Script::ok(Body::of("x")));
     let sandbox = Sandbox::new();
-    let ran = sandbox.haul(&["-q", "--metrics-file", "no/m.prom", &origin.url("/a")]);
-    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert_eq!(
-        ran.stderr
-            .matches("cannot write the metrics to no/m.prom")
-            .count(),
-        1
-    );
-    assert_eq!(sandbox.read("a"), "x");
+    sandbox.make("taken.prom");
+    for path in ["no/m.prom", "taken.prom"] {
+        let ran = sandbox.haul(&["-q", "--metrics-file", path, &origin.url("/a")]);
+        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        let says = format!("--metrics-file {path}: ");
+        assert!(ran.stderr.contains(&says), "{}", ran.stderr);
+    }
+    assert_eq!(origin.count("/a"), 0);
+    assert_eq!(sandbox.names("."), ["taken.prom"]);
 }

@@ -32,8 +32,14 @@ pub fn results(directory: impl AsRef<Path>) -> Result<Results, Error> {
 pub(super) fn open(directory: &Path) -> Result<Store, Error> {
     let path = state_in(directory).ok().filter(|path| path.is_file());
     let path = path.ok_or_else(|| {
-        let directory = directory.display();
-        let message = format!("nothing is recorded in {directory}: no list was downloaded to it");
+        let shown = directory.display();
+        let message = if directory.is_dir() {
+            format!("nothing is recorded in {shown}: no list was downloaded to it")
+        } else if directory.exists() {
+            format!("{shown} is not a folder; give the folder that a list was downloaded to")
+        } else {
+            format!("there is no folder {shown}; give the folder that a list was downloaded to")
+        };
         Error::new(ErrorKind::Input, message)
     })?;
     Store::open_to_read(&path)
