@@ -123,7 +123,13 @@ impl Settings {
             notes.extend_from_slice(&inputs.notes);
         }
         let (destination, reader) = target.open()?;
-        options.on_complete = on_complete::of(download, &destination, inputs.told_by())?;
+        options.on_complete = on_complete::of(
+            download,
+            &destination,
+            engine.jobs,
+            inputs.told_by(),
+            &mut notes,
+        )?;
         options.destination = destination;
         let Outputs {
             results,

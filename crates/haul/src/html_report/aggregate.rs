@@ -76,6 +76,10 @@ pub(crate) struct Aggregate {
     pub(super) skipped: u64,
     pub(super) unchanged: u64,
     pub(super) failed: u64,
+    /// Items that were stopped with their run. They have not failed.
+    pub(super) cancelled: u64,
+    /// Items that are done although their commands have failed.
+    pub(super) noted: u64,
     /// Of all files that are there, in bytes.
     pub(super) size: u64,
     /// Requests that were repeated.
@@ -102,6 +106,8 @@ impl Default for Aggregate {
             skipped: 0,
             unchanged: 0,
             failed: 0,
+            cancelled: 0,
+            noted: 0,
             size: 0,
             retries: 0,
             kinds: BTreeMap::new(),
@@ -122,6 +128,7 @@ impl Aggregate {
         self.rows += 1;
         self.size += outcome.bytes;
         self.retries += u64::from(outcome.attempts.saturating_sub(1));
+        self.noted += u64::from(outcome.note.is_some());
         self.add_period(outcome);
         let request = Request::new(&outcome.url);
         let host = request.as_ref().map_or(NO_HOST, |request| request.origin());
@@ -133,6 +140,7 @@ impl Aggregate {
             }
             Status::Skipped => self.skipped += 1,
             Status::Unchanged => self.unchanged += 1,
+            Status::Failed(error) if error.kind() == ErrorKind::Cancelled => self.cancelled += 1,
             Status::Failed(error) => {
                 self.failed += 1;
                 let kind = error.kind();

@@ -1,6 +1,6 @@
 //! What is counted of the events of a run.
 
-use haulage::{Attempt, Event, Outcome, Status};
+use haulage::{Attempt, ErrorKind, Event, Outcome, Status};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
@@ -14,7 +14,9 @@ const BOUNDS: [f64; 15] = [
 ];
 
 /// How items may end.
-const STATUSES: [&str; 4] = ["done", "skipped", "unchanged", "failed"];
+const STATUSES: [&str; 5] = ["done", "skipped", "unchanged", "failed", CANCELLED];
+/// Stands for items that were stopped with their run. They have not failed.
+const CANCELLED: &str = "cancelled";
 /// How requests end that do not fail.
 const OUTCOMES: [&str; 2] = [SUCCESS, REDIRECT];
 const SUCCESS: &str = "success";
@@ -25,6 +27,7 @@ const REDIRECT: &str = "redirect";
 pub(super) struct Counters {
     pub(super) items: Family<Label, Counter>,
     pub(super) errors: Family<Label, Counter>,
+    pub(super) command_failures: Counter,
     pub(super) attempts: Family<Label, Counter>,
     pub(super) durations: Family<Label, Histogram, fn() -> Histogram>,
     pub(super) retries: Counter,
@@ -36,6 +39,7 @@ impl Default for Counters {
         let counters = Self {
             items: Family::default(),
             errors: Family::default(),
+            command_failures: Counter::default(),
             attempts: Family::default(),
             durations: Family::new_with_constructor(|| Histogram::new(BOUNDS)),
             retries: Counter::default(),
@@ -69,11 +73,18 @@ impl Counters {
     }
 
     fn ended(&self, outcome: &Outcome) {
-        let status = outcome.status.name();
+        let status = match &outcome.status {
+            Status::Failed(error) if error.kind() == ErrorKind::Cancelled => CANCELLED,
+            Status::Failed(error) => {
+                let kind = error.kind().name();
+                self.errors.get_or_create(&[("kind", kind)]).inc();
+                outcome.status.name()
+            }
+            status => status.name(),
+        };
         self.items.get_or_create(&[("status", status)]).inc();
-        if let Status::Failed(error) = &outcome.status {
-            let kind = error.kind().name();
-            self.errors.get_or_create(&[("kind", kind)]).inc();
+        if outcome.note.is_some() {
+            self.command_failures.inc();
         }
     }
 

@@ -38,6 +38,11 @@ pub(super) fn of(counters: &Counters, engine: Engine) -> Registry {
         counters.errors.clone(),
     );
     own.register(
+        "command_failures",
+        "Items that are done although the command of --on-complete failed",
+        counters.command_failures.clone(),
+    );
+    own.register(
         "attempts",
         "Requests that have ended: success, redirect, or the kind of their error",
         counters.attempts.clone(),

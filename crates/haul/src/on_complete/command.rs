@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use haulage::Outcome;
 
-use super::variables;
+use super::{operators, variables};
 use crate::report::format;
 
 /// Stands for the path of the file in a word of the command.
@@ -45,10 +45,17 @@ impl Command {
     /// Splits a command into its words, as a shell would, and looks for its program.
     ///
     /// # Errors
-    /// If it has no words, a quote does not end, or the program is not there. Says why, in words
+    /// If it has no words, a quote does not end, an operator is for a shell, or the program is not
+    /// there. Says why, in words
     /// that fit after a colon.
     pub(super) fn parse(line: &str, folder: &Path) -> Result<Self, String> {
         let words = shlex::split(line).ok_or("a quote does not end")?;
+        if let Some(operator) = operators::first(line) {
+            return Err(format!(
+                "no shell reads the command, so {operator} has no meaning; write sh -c '…' around \
+                 it, with \"$HAUL_PATH\" in place of {PLACE}, or put {operator} in quotes"
+            ));
+        }
         let mut words = words.into_iter();
         let program = words.next().filter(|word| !word.is_empty());
         let program = program.ok_or("there is no command")?;
@@ -217,6 +224,7 @@ mod tests {
                 "no program no-such-program-anywhere",
             ),
             ("/etc/passwd", "that can be run"),
+            ("cat {} > copy", "so > has no meaning"),
         ] {
             let error = Command::parse(line, Path::new("."))
                 .err()

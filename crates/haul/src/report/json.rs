@@ -250,7 +250,7 @@ mod tests {
         json.line(&Line::Finished(summary.figures()));
         assert_eq!(
             json.gathered,
-            "{\"event\":\"finished\",\"done\":1,\"skipped\":0,\"unchanged\":0,\"failed\":0,\"interrupted\":false,\"partial\":0,\"not_started\":0,\"bytes\":2,\"resumed\":0,\"elapsed_ms\":3}\n"
+            "{\"event\":\"finished\",\"done\":1,\"skipped\":0,\"unchanged\":0,\"failed\":0,\"interrupted\":false,\"partial\":0,\"not_started\":0,\"bytes\":2,\"resumed\":0,\"commands_failed\":0,\"elapsed_ms\":3}\n"
         );
     }
 }

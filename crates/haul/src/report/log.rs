@@ -8,7 +8,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use haulage::{Event, Outcome, Status};
+use haulage::{ErrorKind, Event, Outcome, Status};
 use serde::Serialize;
 
 use crate::exit::Problem;
@@ -205,6 +205,9 @@ fn described(event: &Event) -> Option<(Level, String)> {
 
 fn ended(outcome: &Outcome) -> (Level, String) {
     match &outcome.status {
+        Status::Failed(error) if error.kind() == ErrorKind::Cancelled => {
+            (Level::Warn, format!("{}: {error}", outcome.label))
+        }
         Status::Failed(error) => (Level::Error, format!("{}: {error}", outcome.label)),
         status => (Level::Info, format!("{}: {}", outcome.label, status.name())),
     }

@@ -138,6 +138,7 @@ impl Summary {
             },
             bytes: self.bytes,
             resumed: self.resumed,
+            commands_failed: self.noted,
             elapsed_ms: super::millis(self.elapsed),
         }
     }
@@ -156,6 +157,8 @@ pub(crate) struct Figures {
     not_started: Option<u64>,
     bytes: u64,
     resumed: u64,
+    /// Items that are done although their commands have failed.
+    commands_failed: u64,
     elapsed_ms: u64,
 }
 

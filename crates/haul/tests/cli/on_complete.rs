@@ -239,6 +239,12 @@ fn an_interrupted_run_leaves_the_commands_that_wait_to_the_next_one() {
         command,
         "--on-complete-jobs",
         "1",
+        "--report",
+        "r.html",
+        "--metrics-file",
+        "m.prom",
+        "--log-file",
+        "log",
     ];
     let mut child = sandbox.command(&arguments).spawn().unwrap();
     let first = held.wait();
@@ -253,6 +259,23 @@ fn an_interrupted_run_leaves_the_commands_that_wait_to_the_next_one() {
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert_eq!(sandbox.read("ran"), "x\n");
     assert_eq!(sandbox.read("c"), "12345");
+    // Two are left to the next run, and nothing has failed.
+    let (page, metrics, log) = (
+        sandbox.read("r.html"),
+        sandbox.read("m.prom"),
+        sandbox.read("log"),
+    );
+    for (text, says) in [
+        (&page, "id=\"failed\" data-value=\"0\""),
+        (&page, "id=\"cancelled\" data-value=\"2\""),
+        (&metrics, "haul_items_total{status=\"failed\"} 0\n"),
+        (&metrics, "haul_items_total{status=\"cancelled\"} 2\n"),
+        (&log, "interrupted: 1 of 3 done, 2 partial"),
+    ] {
+        assert!(text.contains(says), "{says}: {text}");
+    }
+    assert!(!metrics.contains("haul_errors_total{"), "{metrics}");
+    assert!(!log.contains("\"level\":\"error\""), "{log}");
     let requests = origin.log().len();
     let ran = sandbox.haul(&["-i", "list.txt", "--on-complete", "sh -c 'echo x >> ran'"]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
@@ -321,6 +344,60 @@ fn no_more_commands_run_at_once_than_allowed() {
 }
 
 #[test]
+fn few_descriptors_bound_the_commands() {
+    let (origin, sandbox) = (files(), Sandbox::new());
+    let names: Vec<_> = (0..100).map(|at| format!("f{at}")).collect();
+    let names: Vec<_> = names.iter().map(|name| &**name).collect();
+    list(&sandbox, &origin, &names);
+    let command = ["--on-complete", "true", "--on-complete-jobs", "1000"];
+    let haul = sandbox.command(&[&["-i", "list.txt"][..], &command].concat());
+    let ran = Command::new("sh")
+        .args(["-c", "ulimit -n 256; exec \"$@\"", "sh"])
+        .arg(haul.get_program())
+        .args(haul.get_args())
+        .current_dir(sandbox.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert_eq!(ran.status.code(), Some(0), "{said}");
+    assert!(
+        said.contains("at most 6 commands of --on-complete run at once"),
+        "{said}"
+    );
+    assert!(
+        !said.contains("failed;") && !said.contains("commands failed"),
+        "{said}"
+    );
+}
+
+#[test]
+fn failed_commands_are_counted_alike() {
+    let (origin, sandbox) = (files(), Sandbox::new());
+    list(&sandbox, &origin, &["a", "b"]);
+    let mut arguments = vec!["-i", "list.txt", "--on-complete", "false"];
+    arguments.extend([
+        "--report",
+        "r.html",
+        "--metrics-file",
+        "m.prom",
+        "--log-file",
+        "l",
+    ]);
+    let ran = sandbox.haul(&arguments);
+    assert!(ran.stderr.contains("; 2 commands failed"), "{}", ran.stderr);
+    let page = sandbox.read("r.html");
+    assert!(page.contains("id=\"commands\" data-value=\"2\""));
+    assert!(
+        sandbox
+            .read("m.prom")
+            .contains("haul_command_failures_total 2\n")
+    );
+    assert!(sandbox.read("l").contains("\"commands_failed\":2"));
+    let recorded = sandbox.haul(&["report", "."]).stdout;
+    assert!(recorded.contains("id=\"commands\" data-value=\"2\""));
+}
+
+#[test]
 fn a_command_that_cannot_run_is_refused_at_once() {
     let (origin, sandbox) = (files(), Sandbox::new());
     let url = origin.url("/a");
@@ -333,6 +410,10 @@ fn a_command_that_cannot_run_is_refused_at_once() {
         (
             vec!["--on-complete", "true", "-o", "-"],
             "no command could read it",
+        ),
+        (
+            vec!["--on-complete", "gzip -k {} && rm {}"],
+            "so && has no meaning; write sh -c",
         ),
         (vec!["--on-complete-fails"], "--on-complete <CMD>"),
     ] {

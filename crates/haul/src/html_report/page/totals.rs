@@ -77,6 +77,13 @@ pub(super) fn section(about: &About, items: &Aggregate, received: Option<u64>) -
             cards.push(figure("speed", "Average speed", received, &speed));
         }
     }
+    if items.cancelled > 0 {
+        cards.push(count("cancelled", "Stopped", items.cancelled, ""));
+    }
+    if items.noted > 0 {
+        let name = "Failed commands of complete files";
+        cards.push(count("commands", name, items.noted, ""));
+    }
     if items.retries > 0 {
         cards.push(count("retries", "Repeated requests", items.retries, ""));
     }
