@@ -13,7 +13,7 @@ use haulage::{
 };
 use http::header::{HeaderValue, REFERER, USER_AGENT};
 
-use self::outputs::Outputs;
+use self::outputs::{Outputs, Place};
 use crate::args::{self, Arguments, Download, Exists, InputFormat, Progress};
 use crate::config::{self, HostSection};
 use crate::cookies::{self, CookieFile};
@@ -122,6 +122,7 @@ impl Settings {
         if !download.dry_run {
             notes.extend_from_slice(&inputs.notes);
         }
+        let place = Place::of(&target);
         let (destination, reader) = target.open()?;
         options.on_complete = on_complete::of(
             download,
@@ -136,7 +137,9 @@ impl Settings {
             page,
             log_file,
             metrics,
-        } = Outputs::of(download, &inputs)?;
+            reserved,
+        } = Outputs::of(download, &inputs, &place)?;
+        options.reserved_names = reserved;
         options.samples = page.is_some();
         let to_output = |(target, _): &(ResultsTarget, Form)| *target == ResultsTarget::Output;
         let uses_stdout = reader.is_some() || results.targets.iter().any(to_output);

@@ -1,5 +1,6 @@
 //! The files that a run writes beside what it downloads. Each is a file of its own, and no list.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use haulage::source::ListFormat;
@@ -10,6 +11,7 @@ use crate::html_report::PagePlan;
 use crate::input::{Count, Inputs};
 use crate::metrics::MetricsPlan;
 use crate::report::{Form, ResultsPlan, Sources};
+use crate::target::Target;
 use crate::values::ResultsTarget;
 
 /// What a run writes beside what it downloads.
@@ -18,16 +20,41 @@ pub(super) struct Outputs {
     pub(super) page: Option<PagePlan>,
     pub(super) log_file: Option<PathBuf>,
     pub(super) metrics: MetricsPlan,
+    /// The names of these files below the destination, which no row gets.
+    pub(super) reserved: Vec<String>,
+}
+
+/// Where a run saves what it downloads.
+pub(super) struct Place {
+    /// `None` if it is no folder.
+    folder: Option<PathBuf>,
+    /// The file that `-o` names.
+    file: Option<PathBuf>,
+}
+
+impl Place {
+    pub(super) fn of(target: &Target) -> Self {
+        let (folder, file) = match target {
+            Target::Folder(folder) => (Some(folder), None),
+            Target::File { folder, name } => (Some(folder), Some(folder.join(name))),
+            Target::StandardOutput | Target::Device(_) => (None, None),
+        };
+        Self {
+            folder: folder.cloned(),
+            file,
+        }
+    }
 }
 
 impl Outputs {
     /// Decides which files there are.
     ///
     /// # Errors
-    /// When a file is named twice, or is one of the lists: it would be emptied before it is read.
-    pub(super) fn of(download: &Download, inputs: &Inputs) -> Result<Self, Problem> {
+    /// When a file is named twice, is one of the lists, which would be emptied before it is read, or
+    /// is where the state is kept.
+    pub(super) fn of(download: &Download, inputs: &Inputs, place: &Place) -> Result<Self, Problem> {
         let counts = inputs.counts();
-        let mut files = Files::with_lists(download, &counts);
+        let mut files = Files::new(download, &counts, place);
         let targets = if download.dry_run {
             vec![(ResultsTarget::Output, Form::Plan)]
         } else {
@@ -38,7 +65,15 @@ impl Outputs {
         for target in &download.results {
             match target {
                 ResultsTarget::Output => to_output += 1,
-                ResultsTarget::File(path, _) => files.add(RESULTS, "have the results", path)?,
+                ResultsTarget::File(path, _) => {
+                    files.add(RESULTS, "have the results", path)?;
+                    // The rows of a table until it is written.
+                    for ending in [".partial", ".partial.jsonl"] {
+                        let mut beside = OsString::from(path);
+                        beside.push(ending);
+                        files.reserve(Path::new(&beside));
+                    }
+                }
             }
         }
         if to_output > 1 {
@@ -58,6 +93,7 @@ impl Outputs {
             page,
             log_file: None,
             metrics: MetricsPlan::default(),
+            reserved: Vec::new(),
         };
         if !download.dry_run {
             outputs.log_file.clone_from(&download.log_file);
@@ -70,31 +106,56 @@ impl Outputs {
         if let Some(path) = &outputs.metrics.file {
             files.add("--metrics-file", "have the metrics", &path.0)?;
         }
+        outputs.reserved = files.reserved;
         Ok(outputs)
     }
 }
 
 /// The files that are read or written, each with the option that names it.
-struct Files(Vec<(PathBuf, &'static str)>);
+struct Files {
+    known: Vec<(PathBuf, &'static str)>,
+    /// The destination, without links; `None` if it is no folder, or not there.
+    folder: Option<PathBuf>,
+    /// The names of files below the destination.
+    reserved: Vec<String>,
+}
 
 /// The option that names lists.
 const LISTS: &str = "-i";
+const OUTPUT: &str = "-o";
 const RESULTS: &str = "--results";
+/// The folder of the state, below the destination.
+const WORKSPACE: &str = ".haul";
 
 impl Files {
-    fn with_lists(download: &Download, counts: &[Count]) -> Self {
+    /// Returns the lists that are read, and the file that is downloaded, if it has a name.
+    fn new(download: &Download, counts: &[Count], place: &Place) -> Self {
         let mut lists: Vec<_> = download.inputs.iter().map(|list| real(list)).collect();
         add_lists(counts, &mut lists);
-        Self(lists.into_iter().map(|list| (list, LISTS)).collect())
+        let lists = lists.into_iter().map(|list| (list, LISTS));
+        let file = place.file.iter().map(|file| (real(file), OUTPUT));
+        let folder = place.folder.as_ref();
+        Self {
+            known: lists.chain(file).collect(),
+            folder: folder.and_then(|folder| std::fs::canonicalize(folder).ok()),
+            reserved: Vec::new(),
+        }
     }
 
     /// Adds a file that an option names; `role` says what becomes of it, after "cannot".
     ///
     /// # Errors
-    /// If another option names it, too.
+    /// If another option names it, too, or it is in the folder of the state.
     fn add(&mut self, option: &'static str, role: &str, path: &Path) -> Result<(), Problem> {
+        self.reserve(path);
         let (path, shown) = (real(path), path.display());
-        let other = self.0.iter().find(|(known, _)| *known == path);
+        let workspace = self.folder.as_ref().map(|folder| folder.join(WORKSPACE));
+        if workspace.is_some_and(|workspace| path.starts_with(workspace)) {
+            let what = format!("{shown} is where haul keeps its state, and cannot {role}");
+            let hint = format!("{option} with a name outside of {WORKSPACE}");
+            return Err(Problem::usage(what).hint(hint));
+        }
+        let other = self.known.iter().find(|(known, _)| *known == path);
         match other.map(|(_, other)| *other) {
             None => {}
             Some(other) if other == option => {
@@ -110,8 +171,18 @@ impl Files {
                 return Err(Problem::usage(what).hint(format!("{option} with another name")));
             }
         }
-        self.0.push((path, option));
+        self.known.push((path, option));
         Ok(())
+    }
+
+    /// Reserves the name of a file, if it is below the destination, and that of the file that it
+    /// leads to.
+    fn reserve(&mut self, path: &Path) {
+        let Some(folder) = &self.folder else { return };
+        for path in beside(path).into_iter().chain([real(path)]) {
+            let name = path.strip_prefix(folder).ok().and_then(Path::to_str);
+            self.reserved.extend(name.map(str::to_owned));
+        }
     }
 }
 
@@ -129,17 +200,19 @@ fn add_lists(counts: &[Count], files: &mut Vec<PathBuf>) {
 /// Returns the path of a file without links, as far as it is there.
 fn real(path: &Path) -> PathBuf {
     let of_file = std::fs::canonicalize(path);
-    let beside = || {
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
-        let folder = std::fs::canonicalize(folder.unwrap_or(Path::new("."))).ok()?;
-        Some(folder.join(path.file_name()?))
-    };
     of_file
         .ok()
-        .or_else(beside)
+        .or_else(|| beside(path))
         .unwrap_or_else(|| path.to_owned())
+}
+
+/// Returns the path of a file in a folder without links; `None` if the folder is not there.
+fn beside(path: &Path) -> Option<PathBuf> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = std::fs::canonicalize(folder.unwrap_or(Path::new("."))).ok()?;
+    Some(folder.join(path.file_name()?))
 }
 
 /// Decides which page is written about the run; `None` if none is wanted.

@@ -23,6 +23,63 @@ fn one_url_is_told_where_its_file_is() {
 }
 
 #[test]
+fn files_about_a_run_are_not_its_downloads() {
+    let origin = Origin::plain();
+    origin.under("/", |_| Script::ok(Body::of("downloaded")));
+    let sandbox = Sandbox::new();
+    let names = [
+        "r.jsonl",
+        "r.arrow.partial.jsonl",
+        "R.HTML",
+        "m.prom",
+        "l.log",
+        "x",
+    ];
+    let urls = names.map(|name| origin.url(&format!("/{name}\n")));
+    sandbox.write("list.txt", &urls.concat());
+    sandbox.make("d");
+    let mut arguments = vec!["-i", "list.txt", "-d", "d", "--exists", "overwrite"];
+    arguments.extend(["--results", "d/r.jsonl", "--results", "d/r.arrow"]);
+    arguments.extend(["--report", "d/../d/r.html", "--metrics-file", "d/m.prom"]);
+    arguments.extend(["--log-file", "d/l.log"]);
+    let ran = sandbox.haul(&arguments);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let rows = sandbox.rows("d/r.jsonl");
+    assert_eq!(rows.len(), 6);
+    for row in rows {
+        let path = row["path"].as_str().unwrap();
+        assert_eq!(sandbox.read(&format!("d/{path}")), "downloaded", "{path}");
+    }
+    assert!(sandbox.read("d/r.html").ends_with("</html>\n"));
+    assert!(sandbox.read("d/m.prom").contains("haul_items_total"));
+    assert!(sandbox.read("d/l.log").contains("run_ended"));
+    assert!(sandbox.has("d/r.arrow"));
+}
+
+#[test]
+fn files_about_a_run_are_not_in_its_state() {
+    let origin = Origin::plain();
+    origin.under("/", |_| Script::ok(Body::of("x")));
+    let sandbox = Sandbox::new();
+    sandbox.make("d/.haul");
+    let url = origin.url("/a");
+    for (option, path) in [
+        ("--results", "d/.haul/r.jsonl"),
+        ("--report", "d/.haul/r.html"),
+        ("--log-file", "d/.haul/state.db"),
+        ("--metrics-file", "d/.haul/m.prom"),
+    ] {
+        let ran = sandbox.haul(&["-d", "d", option, path, &url]);
+        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        assert!(ran.stderr.contains("keeps its state"), "{}", ran.stderr);
+    }
+    let ran = sandbox.haul(&["-o", "r.html", "--report", "r.html", &url]);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(ran.stderr.contains("the file of -o"), "{}", ran.stderr);
+    assert!(origin.log().is_empty());
+}
+
+#[test]
 fn the_place_of_one_file_includes_its_folder() {
     let origin = Origin::plain();
     origin.under("/", |_| Script::ok(Body::of("x")));

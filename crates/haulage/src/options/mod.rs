@@ -157,6 +157,10 @@ pub struct RunOptions {
     pub command: String,
     /// Whether the run is [sampled](crate::Run::samples) although it is not recorded.
     pub samples: bool,
+    /// Names below the destination that no row gets, since the caller writes there: relative paths
+    /// with `/`. A row that asks for one gets another name, as it does if an earlier row has its
+    /// name.
+    pub reserved_names: Vec<String>,
 }
 
 impl RunOptions {
@@ -230,6 +234,7 @@ impl RunOptions {
             title: String::new(),
             command: String::new(),
             samples: false,
+            reserved_names: Vec::new(),
         }
     }
 

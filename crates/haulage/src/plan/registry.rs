@@ -182,6 +182,13 @@ impl Names {
         self.moved.get(&key)
     }
 
+    /// Takes a name that no row gets.
+    pub(crate) fn reserve(&mut self, path: &str) {
+        // As if it were a folder's.
+        self.take_folder(path);
+        self.has_given |= number_of(&TargetName::of_safe(path.to_owned())).is_some();
+    }
+
     /// Returns the name with folders that no file has as its name, and takes these folders.
     fn in_folders(&mut self, mut name: TargetName, given: &str) -> TargetName {
         if name.folder().is_none_or(|folder| folder == self.folder) {

@@ -51,6 +51,10 @@ pub(crate) enum Admitted {
 
 impl Naming {
     pub(crate) fn new(options: &RunOptions) -> Self {
+        let mut names = Names::default();
+        for name in &options.reserved_names {
+            names.reserve(name);
+        }
         Self {
             layout: options.layout,
             named_by: options.file_names,
@@ -58,7 +62,10 @@ impl Naming {
             portable_names: options.portable_names,
             is_nameless: matches!(options.destination, options::Destination::Memory { .. }),
             accepted: OnceLock::new(),
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                names,
+                followers: HashMap::new(),
+            }),
         }
     }
 
