@@ -143,7 +143,7 @@ def look_at(browser, page, expected):
     if seen["ready"] != "yes":
         faults.append("its script did not come to its end")
     # A run of three items is too short for charts over time.
-    if seen["charts"] < (6 if expected["failed"] else 2):
+    if seen["charts"] < (7 if expected["failed"] else 3):
         faults.append(f"it has {seen['charts']} charts")
     if expected["failed"] and seen["rows"] != min(expected["failed"], 20):
         faults.append(f"it lists {seen['rows']} failures")
