@@ -10,7 +10,7 @@ use parquet::errors::{ParquetError, Result};
 use parquet::file::reader::{ChunkReader, Length};
 
 /// The length of the footer and the letters `PAR1`, at the end of each file.
-const TAIL: u64 = 8;
+const TAIL: usize = 8;
 /// How deep values may be in each other. As in the decoder.
 const DEPTH: u32 = 64;
 /// The most elements in the head of a page, which usually has none.
@@ -42,15 +42,15 @@ impl<R: ChunkReader> Length for Checked<R> {
 }
 
 impl<R: ChunkReader> ChunkReader for Checked<R> {
-    type T = R::T;
+    type T = Endless<R::T>;
 
     // The decoder begins a page like this, and the length of the footer.
-    fn get_read(&self, start: u64) -> Result<R::T> {
-        let is_page = self.len().saturating_sub(start) > TAIL;
+    fn get_read(&self, start: u64) -> Result<Self::T> {
+        let is_page = self.len().saturating_sub(start) > TAIL as u64;
         if is_page && claims_more_than(MOST_IN_A_PAGE, self.0.get_read(start)?) {
             return Err(too_much());
         }
-        self.0.get_read(start)
+        self.0.get_read(start).map(Endless)
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
@@ -58,12 +58,25 @@ impl<R: ChunkReader> ChunkReader for Checked<R> {
     }
 }
 
+/// Reads on, and fails at the end of the file: no page reaches it, since the footer follows. The
+/// decoder would pass over elements that are not there, one by one.
+pub(super) struct Endless<T>(T);
+
+impl<T: Read> Read for Endless<T> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(buffer)? {
+            0 if !buffer.is_empty() => Err(io::ErrorKind::UnexpectedEof.into()),
+            length => Ok(length),
+        }
+    }
+}
+
 /// Reads the footer; `None` if the file is too short for one.
 fn footer_of(reader: &impl ChunkReader) -> Result<Option<Bytes>> {
-    let Some(end) = reader.len().checked_sub(TAIL) else {
+    let Some(end) = reader.len().checked_sub(TAIL as u64) else {
         return Ok(None);
     };
-    let tail = reader.get_bytes(end, TAIL as usize)?;
+    let tail = reader.get_bytes(end, TAIL)?;
     let length = tail.first_chunk().map(|length| u32::from_le_bytes(*length));
     let Some((length, start)) = length.and_then(|length| {
         let start = end.checked_sub(u64::from(length))?;
@@ -236,10 +249,14 @@ mod tests {
         let file = |page: &[u8]| Bytes::from([page, &[0; 12], b"PAR1"].concat());
         let claims = file(&list_of(2, [0x80, 0x94, 0xEB, 0xDC, 0x03]));
         assert!(Checked::new(claims).unwrap().get_read(0).is_err());
-        let mut page = Vec::new();
         let fine = Checked::new(file(&[0x99, 0x21])).unwrap();
-        fine.get_read(0).unwrap().read_to_end(&mut page).unwrap();
-        assert_eq!(page.len() as u64, fine.len());
+        let mut reader = fine.get_read(0).unwrap();
+        let mut all = vec![0; fine.len() as usize];
+        reader.read_exact(&mut all).unwrap();
+        assert_eq!(all[..2], [0x99, 0x21]);
+        // Not the end, which the decoder would not notice.
+        let beyond = reader.read(&mut [0]).unwrap_err();
+        assert_eq!(beyond.kind(), io::ErrorKind::UnexpectedEof);
     }
 
     #[test]

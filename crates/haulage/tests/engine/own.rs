@@ -81,8 +81,12 @@ fn a_file_of_another_length_than_its_row_says_fails_at_once() {
     origin.on("/known", Script::ok(Body::seeded(1, 5000)));
     origin.on("/unknown", Script::ok(Body::seeded(1, 5000)).chunked());
     origin.on("/endless", Script::ok(Body::seeded(1, 50 << 20)).chunked());
+    // Only its length is known before it stops.
+    let silent = Script::ok(Body::seeded(1, 5000)).stall_at(10);
+    origin.on("/silent", silent);
     let sandbox = Sandbox::new();
     for (path, size) in [
+        ("/silent", 4999),
         ("/known", 4999),
         ("/unknown", 5001),
         ("/unknown", 4999),
