@@ -237,10 +237,7 @@ impl<R: Read> Sitemap<R> {
         };
         let url = request.url().into();
         let content = fetch(request)?;
-        let content = Limited {
-            reader: Decompressed::new(Cursor::new(content)),
-            left: MAX_SITEMAP,
-        };
+        let content = Limited::new(Decompressed::new(Cursor::new(content)));
         self.nested.push(Nested {
             document: Document::new(content, 1),
             url,
@@ -291,10 +288,19 @@ impl Nested {
     }
 }
 
-/// A reader that fails after a number of bytes.
+/// A reader that fails when it has read more than a sitemap may have.
 struct Limited<R> {
     reader: R,
     left: u64,
+}
+
+impl<R> Limited<R> {
+    fn new(reader: R) -> Self {
+        Self {
+            reader,
+            left: MAX_SITEMAP,
+        }
+    }
 }
 
 impl<R: Read> Read for Limited<R> {

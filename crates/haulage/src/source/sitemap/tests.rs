@@ -257,10 +257,7 @@ fn without_a_way_to_fetch_them_the_sitemaps_of_an_index_fail() {
 
 #[test]
 fn a_sitemap_that_grows_too_large_is_cut_off() {
-    let mut limited = Limited {
-        reader: io::repeat(b'x'),
-        left: 1 << 20,
-    };
+    let mut limited = Limited::new(io::repeat(b'x').take(MAX_SITEMAP + 1));
     let error = io::copy(&mut limited, &mut io::sink()).unwrap_err();
     assert!(error.to_string().contains("larger than 200 MiB"), "{error}");
 }
