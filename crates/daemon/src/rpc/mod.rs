@@ -40,8 +40,10 @@ struct Caller<'a> {
 /// Answers the body of a request.
 pub(crate) fn answer<R: Runner>(service: &mut Service<R>, secret: &Secret, body: &[u8]) -> Answer {
     match serde_json::from_slice(body) {
-        Ok(request) => answer_value(service, secret, request),
-        Err(_) => failed(&Value::Null, &RpcError::of_protocol(-32700)),
+        Ok(request @ (Value::Object(_) | Value::Array(_) | Value::String(_))) => {
+            answer_value(service, secret, request)
+        }
+        Ok(_) | Err(_) => failed(&Value::Null, &RpcError::of_protocol(-32700)),
     }
 }
 

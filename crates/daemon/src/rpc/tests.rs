@@ -88,7 +88,7 @@ fn protocol_errors_have_aria2s_codes_and_status() {
     let failure = |id: Value, code: i64, message: &str| json!({"id": id, "jsonrpc": "2.0", "error": {"code": code, "message": message}});
     let parse = failure(json!(null), -32700, "Parse error.");
     let invalid = |id| failure(id, -32600, "Invalid Request.");
-    for body in ["{", "", "\"", "nul"] {
+    for body in ["{", "", "\"", "nul", "5", "null", "{} x"] {
         assert_eq!(raw(body), (500, parse.clone()), "{body}");
     }
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
