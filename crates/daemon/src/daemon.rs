@@ -145,6 +145,7 @@ fn prepare(settings: Settings, runtime: &Handle) -> Result<Prepared, Problem> {
     make_private_folder(&settings.state).map_err(about(&settings.state))?;
     std::fs::create_dir_all(&settings.dir).map_err(about(&settings.dir))?;
     let folders = Folders::new(&settings.dir, &settings.allowed_dirs)
+        .and_then(|folders| folders.without(&settings.state))
         .map_err(|error| Problem(format!("a folder of --allow-dir cannot be used: {error}")))?;
     let (secret, secret_file) = secret_of(&settings)?;
     let tls = settings.tls.as_ref().map(read_tls).transpose()?;

@@ -10,6 +10,8 @@ pub(crate) struct Folders {
     default: PathBuf,
     /// All of them, without links.
     allowed: Vec<PathBuf>,
+    /// The folder of the daemon's own files, which no client touches; `None` if it is not known.
+    own: Option<PathBuf>,
 }
 
 impl Folders {
@@ -25,7 +27,17 @@ impl Folders {
         Ok(Self {
             default: allowed[0].clone(),
             allowed,
+            own: None,
         })
+    }
+
+    /// Keeps clients out of the folder of the daemon's own files.
+    ///
+    /// # Errors
+    /// When it cannot be found.
+    pub(crate) fn without(mut self, own: &Path) -> io::Result<Self> {
+        self.own = Some(own.canonicalize()?);
+        Ok(self)
     }
 
     /// Returns the default.
@@ -43,7 +55,10 @@ impl Folders {
         }
         let whole: PathBuf = without_links(&path)?.components().collect();
         let is_inside = self.allowed.iter().any(|folder| whole.starts_with(folder));
-        is_inside.then_some(whole)
+        let is_own = self.own.as_ref().is_some_and(|own| whole.starts_with(own));
+        // There, the engine keeps partial files.
+        let is_hidden = whole.components().any(|part| part.as_os_str() == ".haul");
+        (is_inside && !is_own && !is_hidden).then_some(whole)
     }
 }
 
@@ -81,7 +96,9 @@ mod tests {
         symlink(&foreign, own.join("out")).unwrap();
         symlink(&other, own.join("in")).unwrap();
         symlink(place.path().join("later"), own.join("nowhere")).unwrap();
+        std::fs::create_dir(own.join("state")).unwrap();
         let folders = Folders::new(&own, std::slice::from_ref(&other)).unwrap();
+        let folders = folders.without(&own.join("state")).unwrap();
         let real = |path: &Path| path.canonicalize().unwrap();
         assert_eq!(folders.resolve(""), Some(real(&own)));
         assert_eq!(folders.resolve("a/b"), Some(real(&own).join("a/b")));
@@ -98,6 +115,10 @@ mod tests {
             "nowhere",
             "nowhere/x",
             "a\0b",
+            ".haul",
+            "a/.haul/part",
+            "state",
+            "state/a",
         ] {
             assert_eq!(folders.resolve(path), None, "{path}");
         }

@@ -138,6 +138,7 @@ impl Task {
     fn begin(&self, run: Run) {
         let mut inner = self.lock();
         run.limit_rate(inner.limit);
+        inner.speed.note(Instant::now(), 0);
         inner.run = Some(run);
         stop_run(&inner);
     }

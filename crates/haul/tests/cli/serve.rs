@@ -35,6 +35,12 @@ fn serve(sandbox: &Sandbox, options: &[&str], notify: Option<&std::path::Path>) 
     (child, line)
 }
 
+/// Ends a daemon, and waits until it has ended.
+fn kill(daemon: &mut Child) {
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
+}
+
 fn post(authority: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(authority).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -117,5 +123,59 @@ fn daemon_that_would_be_open_to_others_does_not_start() {
         let ran = sandbox.haul(&all);
         assert_eq!(ran.code, Some(2), "{options:?}");
         assert!(ran.stderr.contains(why), "{options:?}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn killed_daemon_loses_and_doubles_nothing() {
+    const FILES: usize = 40;
+    let (origin, sandbox) = (Origin::plain(), Sandbox::new());
+    let body = |number: usize| Body::seeded(number as u64, 300_000);
+    origin.under("/many/", move |request| {
+        let number = request.path().trim_start_matches("/many/").parse().unwrap();
+        Script::entity(body(number), &format!("\"{number}\""))
+    });
+    let calls = (0..FILES).map(|number| {
+        let url = origin.url(&format!("/many/{number}"));
+        let gid = number + 1;
+        format!(
+            r#"{{"id":1,"method":"aria2.addUri","params":["token:s3",["{url}"],{{"gid":"{gid:016x}"}}]}}"#
+        )
+    });
+    let calls = format!("[{}]", calls.collect::<Vec<_>>().join(","));
+    let options = ["--rpc-secret", "s3", "--max-concurrent-downloads", "2"];
+    let mut begun = serve(&sandbox, &options, None);
+    let authority = |line: &str| line.split('/').nth(2).unwrap().to_owned();
+    post(&authority(&begun.1), &calls);
+    let stat = r#"{"id":1,"method":"aria2.getGlobalStat","params":["token:s3"]}"#;
+    // Each daemon is killed when it has completed some more.
+    for wanted in (5..=FILES).step_by(5) {
+        let deadline = std::time::Instant::now() + PATIENCE;
+        loop {
+            let stat = post(&authority(&begun.1), stat);
+            let number = |key: &str| -> usize {
+                let begin = stat.find(key).unwrap() + key.len() + 3;
+                let digits = stat[begin..].split('"').next().unwrap();
+                digits.parse().unwrap()
+            };
+            let all = number("numActive") + number("numWaiting") + number("numStopped");
+            assert_eq!(all, FILES);
+            if number("numStopped") >= wanted {
+                break;
+            }
+            assert!(std::time::Instant::now() < deadline);
+        }
+        kill(&mut begun.0);
+        begun = serve(&sandbox, &options, None);
+    }
+    kill(&mut begun.0);
+    let folder = sandbox.folder.path().join("files");
+    let names = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name());
+    assert_eq!(names.filter(|name| name != ".haul").count(), FILES);
+    for number in 0..FILES {
+        let file = std::fs::read(folder.join(number.to_string())).unwrap();
+        assert!(file == body(number).bytes(), "{number}");
     }
 }
