@@ -64,6 +64,17 @@ pub(crate) enum NoSuchGid {
     Ambiguous,
 }
 
+/// A part of a list of downloads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Page {
+    /// How many are left out before it.
+    pub(crate) skip: usize,
+    /// How many it has at most.
+    pub(crate) take: usize,
+    /// Whether it begins at the end of the list, and goes backwards.
+    pub(crate) is_reversed: bool,
+}
+
 /// From where a position is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Whence {
@@ -268,6 +279,16 @@ impl Queue {
         self.of(&self.queued)
     }
 
+    /// Returns a page of those that wait or are paused.
+    pub(crate) fn queued_page(&self, page: Page) -> Vec<&Download> {
+        self.page_of(&self.queued, page)
+    }
+
+    /// Returns a page of those that have stopped.
+    pub(crate) fn stopped_page(&self, page: Page) -> Vec<&Download> {
+        self.page_of(&self.stopped, page)
+    }
+
     /// Returns those that have stopped, the oldest first.
     pub(crate) fn stopped(&self) -> impl DoubleEndedIterator<Item = &Download> {
         self.of(&self.stopped)
@@ -300,6 +321,18 @@ impl Queue {
         ranks: &'a BTreeMap<i64, Gid>,
     ) -> impl DoubleEndedIterator<Item = &'a Download> {
         ranks.values().filter_map(|gid| self.downloads.get(gid))
+    }
+
+    fn page_of(&self, ranks: &BTreeMap<i64, Gid>, page: Page) -> Vec<&Download> {
+        let known = |gid: &Gid| self.downloads.get(gid);
+        let gids = ranks.values();
+        if page.is_reversed {
+            let gids = gids.rev().skip(page.skip).take(page.take);
+            gids.filter_map(known).collect()
+        } else {
+            let gids = gids.skip(page.skip).take(page.take);
+            gids.filter_map(known).collect()
+        }
     }
 
     /// Puts a download that is in no list to the front of the queue.

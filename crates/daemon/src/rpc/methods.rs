@@ -9,7 +9,7 @@ use super::params::{Params, pairs, texts};
 use super::status::{Status, uris};
 use super::{RpcError, metalink};
 use crate::options::{Scope, TABLE};
-use crate::queue::{Download, Gid, NoSuchGid, State, Whence};
+use crate::queue::{Download, Gid, NoSuchGid, Page, State, Whence};
 use crate::service::{BadOption, Runner, Service};
 
 /// All methods, in aria2's order.
@@ -177,12 +177,12 @@ fn look<R: Runner>(service: &Service<R>, method: &str, params: Params<'_>) -> Re
             Ok(told(service, service.queue.active(), &keys))
         }
         "aria2.tellWaiting" => {
-            let page = Page::of(params, service.queue.counts()[1])?;
-            Ok(page.told(service, service.queue.queued()))
+            let (page, keys) = page(params)?;
+            Ok(told(service, service.queue.queued_page(page), &keys))
         }
         "aria2.tellStopped" => {
-            let page = Page::of(params, service.queue.counts()[2])?;
-            Ok(page.told(service, service.queue.stopped()))
+            let (page, keys) = page(params)?;
+            Ok(told(service, service.queue.stopped_page(page), &keys))
         }
         "aria2.getOption" => {
             let download = known(service, params)?;
@@ -385,55 +385,29 @@ fn global_stat<R: Runner>(service: &Service<R>) -> Value {
     })
 }
 
-/// A part of a list: how many to skip, and how many to show.
-struct Page<'a> {
-    skip: usize,
-    take: usize,
-    is_reversed: bool,
-    keys: Vec<&'a str>,
-}
-
-impl<'a> Page<'a> {
-    /// Reads offset, number and keys. An offset below 0 counts from the end of a list of this
-    /// length, and the page goes backwards.
-    fn of(params: Params<'a>, length: usize) -> std::result::Result<Self, RpcError> {
-        let offset = params.integer(0)?;
-        let take = params.integer_from(1, 0)?;
-        let keys = texts(params.optional_list(2)?).collect();
-        let is_reversed = offset < 0;
-        let distance = usize::try_from(offset.unsigned_abs()).unwrap_or(usize::MAX);
-        let skip = if is_reversed { distance - 1 } else { distance };
-        Ok(Self {
-            take: if skip >= length { 0 } else { take },
-            skip,
-            is_reversed,
-            keys,
-        })
-    }
-
-    fn told<'d, R: Runner>(
-        &self,
-        service: &Service<R>,
-        downloads: impl DoubleEndedIterator<Item = &'d Download>,
-    ) -> Value {
-        let (skip, take) = (self.skip, self.take);
-        if take == 0 {
-            return json!([]);
-        }
-        if self.is_reversed {
-            told(service, downloads.rev().skip(skip).take(take), &self.keys)
-        } else {
-            told(service, downloads.skip(skip).take(take), &self.keys)
-        }
-    }
+/// Reads offset, number and keys. An offset below 0 counts from the end of the list, and the page
+/// goes backwards.
+fn page(params: Params<'_>) -> std::result::Result<(Page, Vec<&str>), RpcError> {
+    let offset = params.integer(0)?;
+    let take = params.integer_from(1, 0)?;
+    let keys = texts(params.optional_list(2)?).collect();
+    let is_reversed = offset < 0;
+    let distance = usize::try_from(offset.unsigned_abs()).unwrap_or(usize::MAX);
+    let page = Page {
+        skip: distance.saturating_sub(usize::from(is_reversed)),
+        take,
+        is_reversed,
+    };
+    Ok((page, keys))
 }
 
 fn told<'d, R: Runner>(
     service: &Service<R>,
-    downloads: impl Iterator<Item = &'d Download>,
+    downloads: impl IntoIterator<Item = &'d Download>,
     keys: &[&str],
 ) -> Value {
     downloads
+        .into_iter()
         .map(|download| Status::of(service, download).to_json(keys))
         .collect()
 }
