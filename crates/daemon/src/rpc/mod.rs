@@ -174,12 +174,7 @@ fn one_of_many<R: Runner>(
         return Err(RpcError::new("Recursive system.multicall forbidden."));
     }
     let params = call.get("params").and_then(Value::as_array);
-    let result = admitted(service, caller, method, params.map_or(&[], Vec::as_slice))?;
-    Ok(match method {
-        // As aria2 has it.
-        "system.listMethods" | "system.listNotifications" => json!([result]),
-        _ => result,
-    })
+    admitted(service, caller, method, params.map_or(&[], Vec::as_slice))
 }
 
 /// Returns the token that the parameters begin with, and the others.

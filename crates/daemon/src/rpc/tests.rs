@@ -185,7 +185,7 @@ fn multicall_has_a_list_or_an_error_for_each_call() {
     ]);
     let results = body["result"].as_array().unwrap();
     assert_eq!(results[..6], expected.as_array().unwrap()[..]);
-    assert_eq!(results[6][0][0][0], "aria2.onDownloadStart");
+    assert_eq!(results[6][0][0], "aria2.onDownloadStart");
     let message = |desk: &mut Desk, params: Value| desk.call("system.multicall", &params);
     assert_eq!(
         message(&mut desk, json!([])),
