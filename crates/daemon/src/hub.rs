@@ -1,6 +1,6 @@
 //! Where all meet: clients, downloads, and the record of the queue.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use haulage::{Engine, RunOptions};
@@ -51,8 +51,13 @@ impl Hub {
         runtime: Handle,
     ) -> Arc<Self> {
         let queue = Queue::restored(earlier.downloads, earlier.stopped_total);
-        Arc::new_cyclic(|hub| {
-            let runner = EngineRunner::new(engine, runtime, hub.clone());
+        Arc::new_cyclic(|hub: &Weak<Self>| {
+            let hub = Weak::clone(hub);
+            let runner = EngineRunner::new(engine, runtime, move |gid, number, finish| {
+                if let Some(hub) = hub.upgrade() {
+                    hub.finished(gid, number, finish);
+                }
+            });
             let seeds = fastrand::Rng::new();
             let service = Service::new(queue, earlier.global, folders, base, runner, seeds);
             Self {

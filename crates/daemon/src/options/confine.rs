@@ -62,8 +62,8 @@ impl Folders {
     }
 }
 
-/// Returns a path whose beginning, as far as it exists, has no links in it; `None` if that cannot be
-/// told.
+/// Returns a path whose beginning, as far as it exists, has no links in it; `None` if that cannot
+/// be told.
 fn without_links(path: &Path) -> Option<PathBuf> {
     for existing in path.ancestors() {
         match existing.canonicalize() {

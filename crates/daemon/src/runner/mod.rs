@@ -4,8 +4,9 @@ mod speed;
 mod task;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::num::NonZeroU64;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Instant;
 
 use haulage::Engine;
@@ -13,17 +14,18 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use self::task::Task;
-use crate::hub::Hub;
 use crate::options::Plan;
 use crate::queue::Gid;
-use crate::service::{Live, PartialFile, Runner};
+use crate::service::{Finish, Live, PartialFile, Runner};
+
+/// Is told the name of a download, the number of its run, and how that ended by itself.
+type OnFinish = Arc<dyn Fn(Gid, u64, Finish) + Send + Sync>;
 
 /// Runs downloads on one engine.
-#[derive(Debug)]
 pub(crate) struct EngineRunner {
     engine: Engine,
     runtime: Handle,
-    hub: Weak<Hub>,
+    on_finish: OnFinish,
     running: HashMap<Gid, Arc<Task>>,
     /// Runs that were stopped and may not be over yet.
     stopping: HashMap<Gid, CancellationToken>,
@@ -31,12 +33,17 @@ pub(crate) struct EngineRunner {
 }
 
 impl EngineRunner {
-    /// Returns a runner whose tasks are on this runtime, and tell the hub what becomes of them.
-    pub(crate) fn new(engine: Engine, runtime: Handle, hub: Weak<Hub>) -> Self {
+    /// Returns a runner whose tasks are on this runtime. When one has ended by itself, `on_finish`
+    /// gets the name of its download, the number of the run, and how it ended.
+    pub(crate) fn new(
+        engine: Engine,
+        runtime: Handle,
+        on_finish: impl Fn(Gid, u64, Finish) + Send + Sync + 'static,
+    ) -> Self {
         Self {
             engine,
             runtime,
-            hub,
+            on_finish: Arc::new(on_finish),
             running: HashMap::new(),
             stopping: HashMap::new(),
             next: 0,
@@ -70,6 +77,15 @@ impl EngineRunner {
     }
 }
 
+impl fmt::Debug for EngineRunner {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("EngineRunner")
+            .field("running", &self.running)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Runner for EngineRunner {
     fn start(&mut self, gid: Gid, plan: Plan) {
         let number = self.next;
@@ -78,15 +94,15 @@ impl Runner for EngineRunner {
         let before = self.stopping.remove(&gid);
         let replaced = self.running.insert(gid, Arc::clone(&task));
         debug_assert!(replaced.is_none());
-        let (engine, hub) = (self.engine.clone(), Weak::clone(&self.hub));
+        let (engine, on_finish) = (self.engine.clone(), Arc::clone(&self.on_finish));
         self.runtime.spawn(async move {
             if let Some(before) = before {
                 before.cancelled().await;
             }
             let finish = task.run(engine, plan).await;
             task.over.cancel();
-            if let (Some(finish), Some(hub)) = (finish, hub.upgrade()) {
-                hub.finished(gid, number, finish);
+            if let Some(finish) = finish {
+                on_finish(gid, number, finish);
             }
         });
     }

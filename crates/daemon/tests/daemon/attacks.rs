@@ -145,7 +145,9 @@ fn large_requests_are_not_read() {
     let batch = format!("[{}{{}}]", "{},".repeat(100_000));
     assert_eq!(client.request("POST /jsonrpc", &[], &batch).status, 400);
     let field = format!("X: {}", "x".repeat(100_000));
-    assert_eq!(client.request("POST /jsonrpc", &[&field], "{}").status, 400);
+    let refused = client.request("POST /jsonrpc", &[&field], "{}").status;
+    // 0 is a connection that was reset with the rest of the head unread.
+    assert!([0, 400].contains(&refused), "{refused}");
     let mut socket = Socket::open(client, None).unwrap();
     socket.send("x".repeat(3 << 20));
     assert_eq!(socket.next(), None);

@@ -145,10 +145,10 @@ impl Socket {
         }
     }
 
+    /// Sends a text, unless the daemon closes before it has read all.
     pub(crate) fn send(&mut self, text: String) {
-        self.runtime
-            .block_on(self.stream.send(Message::text(text)))
-            .unwrap();
+        let sending = self.stream.send(Message::text(text));
+        let _ = self.runtime.block_on(sending);
     }
 
     /// Returns the next message; `None` when the daemon has closed.
