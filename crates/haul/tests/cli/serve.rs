@@ -154,8 +154,8 @@ fn killed_daemon_loses_and_doubles_nothing() {
         loop {
             let stat = post(&authority(&begun.1), stat);
             let number = |key: &str| -> usize {
-                let begin = stat.find(key).unwrap() + key.len() + 3;
-                let digits = stat[begin..].split('"').next().unwrap();
+                let at = stat.find(key).unwrap() + key.len() + 3;
+                let digits = stat[at..].split('"').next().unwrap();
                 digits.parse().unwrap()
             };
             let all = number("numActive") + number("numWaiting") + number("numStopped");
