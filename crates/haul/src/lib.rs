@@ -36,6 +36,8 @@ mod proxy;
 mod report;
 mod results_command;
 mod run;
+#[cfg_attr(not(feature = "program"), path = "no_serve.rs")]
+mod serve;
 mod settings;
 mod signal;
 mod start;
@@ -81,6 +83,7 @@ fn dispatch(read: Read) -> Result<Exit, Problem> {
         Some(Command::Explain { topic }) => explain::print(*topic),
         Some(Command::Report(arguments)) => html_report::print(arguments),
         Some(Command::Results(arguments)) => results_command::print(arguments),
+        Some(Command::Serve(arguments)) => serve::run(arguments),
         Some(Command::Completions { shell }) => manual::completions(*shell),
         Some(Command::Man) => manual::page(),
     }

@@ -268,6 +268,17 @@ impl Request {
         extra.map_or_else(Vec::new, |extra| extra.carried.clone())
     }
 
+    /// Returns the URLs of its mirrors, without userinfo.
+    pub fn mirrors(&self) -> impl Iterator<Item = &str> {
+        self.mirrors.iter().map(|(url, _)| url.as_str())
+    }
+
+    /// Returns the name of its file, a path relative to the destination; `None` if it gives none.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_ref().map(RelativeName::as_str)
+    }
+
     /// Returns the URL as it was given, without userinfo.
     #[must_use]
     pub fn url(&self) -> &str {

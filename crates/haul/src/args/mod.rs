@@ -10,6 +10,7 @@ mod columns;
 mod completion;
 mod excerpt;
 mod logins;
+mod serve;
 pub(crate) mod short_help;
 
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ pub(crate) use self::columns::TableColumns;
 pub(crate) use self::completion::Completion;
 pub(crate) use self::excerpt::Excerpt;
 pub(crate) use self::logins::Logins;
+pub(crate) use self::serve::ServeArgs;
 use crate::explain::{Topic, TopicParser};
 use crate::metrics::{MetricsAddress, PromFile};
 use crate::password::Prompt;
@@ -113,6 +115,14 @@ pub(crate) enum Command {
     /// were recorded as failed, each below a comment that says why. To download them again: haul check DIR > wrong.txt, and then haul -d
     /// DIR -i wrong.txt --exists overwrite. The exit status is 1 if there are any.
     Check(CheckArgs),
+    /// Run a daemon that clients of aria2 can use
+    ///
+    /// It speaks aria2's JSON-RPC at /jsonrpc, over POST, GET and WebSocket. Clients add downloads,
+    /// pause, move and remove them, and change their options; the queue survives a restart. By
+    /// default only programs of this machine that know the secret can use it. A line on standard
+    /// error says where it listens, and where the secret is. It ends with SIGTERM or Ctrl-C, and
+    /// goes on from there when it is started again. The configuration file is not for it.
+    Serve(Box<ServeArgs>),
     /// Explain a kind of error, or an HTTP status, and say what to do about it
     ///
     /// Without KIND, the kinds are listed, with one line each.

@@ -131,7 +131,7 @@ const BITTORRENT: &str = "haul downloads over HTTP and HTTPS only, not BitTorren
 const METALINK: &str =
     "haul reads a Metalink as a list: -i FILE or -i URL; --metalink-location prefers mirrors";
 const WARC: &str = "haul writes no WARC files";
-const DAEMON: &str = "haul cannot be run as a server yet";
+const DAEMON: &str = "haul serve runs a daemon that clients of aria2 can use";
 const COMMANDS: &str = "haul runs a command only when a file is complete (--on-complete CMD); --results FILE.jsonl records each item";
 const SPEED_TIME: &str =
     "haul measures the lowest speed over --timeout; --lowest-speed RATE sets it";

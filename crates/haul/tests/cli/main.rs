@@ -32,6 +32,7 @@ mod recorded;
 mod recorded_formats;
 mod reports;
 mod results;
+mod serve;
 mod sharing;
 mod snapshots;
 mod targets;

@@ -1,0 +1,265 @@
+//! The daemon's HTTP: connections, heads, bodies and times are bounded, and refusals are slow.
+
+mod guard;
+mod query;
+pub(crate) mod tls;
+mod websocket;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ALLOW, CONTENT_TYPE, VARY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::{Body as _, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::sync::{Mutex, Semaphore};
+use tokio::time;
+use tokio_rustls::TlsAcceptor;
+
+pub(crate) use self::guard::Guard;
+use self::guard::Refusal;
+use crate::hub::Hub;
+use crate::rpc::Answer;
+
+/// The most connections at once. Others wait until one is closed.
+const MAX_CONNECTIONS: usize = 4096;
+/// How long the head of a request, or a TLS handshake, may take; also how long a connection may be
+/// idle.
+const HEAD_TIME: Duration = Duration::from_secs(30);
+/// How long a body may take.
+const BODY_TIME: Duration = Duration::from_secs(30);
+/// The most bytes of a head.
+const MAX_HEAD: usize = 64 << 10;
+/// The most fields of a head.
+const MAX_FIELDS: usize = 64;
+/// The most bytes of a body, as aria2 has it (`--rpc-max-request-size`).
+pub(crate) const MAX_BODY: usize = 2 << 20;
+/// How long a refusal takes. They come one after another, whoever asks.
+const REFUSAL_TIME: Duration = Duration::from_millis(100);
+/// How long nothing is accepted after a failure, such as too many open files.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How long connections may take to end.
+const GRACE: Duration = Duration::from_secs(3);
+
+type Text = Full<Bytes>;
+
+/// What all connections share.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) guard: Guard,
+    pub(crate) turnstile: Arc<Turnstile>,
+    /// `None` without TLS.
+    pub(crate) tls: Option<Tls>,
+}
+
+/// Makes TLS connections.
+#[derive(Clone)]
+pub(crate) struct Tls(pub(crate) TlsAcceptor);
+
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Tls(…)")
+    }
+}
+
+/// Makes those wait who do not know the secret, one after another: so guesses are few.
+#[derive(Debug, Default)]
+pub(crate) struct Turnstile(Mutex<()>);
+
+impl Turnstile {
+    /// Waits if the answer is a refusal.
+    async fn delay(&self, answer: &Answer) {
+        if answer.refused {
+            let _turn = self.0.lock().await;
+            time::sleep(REFUSAL_TIME).await;
+        }
+    }
+}
+
+/// Serves all connections, until the daemon closes.
+pub(crate) async fn serve(listener: TcpListener, server: Arc<Server>) {
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let closing = server.hub.closing.clone();
+    let accepting = async {
+        // It fails only if it is closed, which it never is.
+        while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+            let Ok((stream, _)) = listener.accept().await else {
+                time::sleep(PAUSE).await;
+                continue;
+            };
+            // Answers are small, and a client waits for each.
+            let _ = stream.set_nodelay(true);
+            let server = Arc::clone(&server);
+            tokio::spawn(async move {
+                match &server.tls {
+                    None => connection(stream, Arc::clone(&server)).await,
+                    Some(Tls(tls)) => {
+                        let handshake = time::timeout(HEAD_TIME, tls.accept(stream)).await;
+                        if let Ok(Ok(stream)) = handshake {
+                            connection(stream, Arc::clone(&server)).await;
+                        }
+                    }
+                }
+                drop(place);
+            });
+        }
+    };
+    tokio::select! {
+        () = accepting => {}
+        () = closing.cancelled() => {}
+    }
+    drop(listener);
+    let all = u32::try_from(MAX_CONNECTIONS).unwrap_or(u32::MAX);
+    // Those that take longer are cut off.
+    let _ = time::timeout(GRACE, places.acquire_many(all)).await;
+}
+
+/// Serves a connection until it is closed.
+async fn connection<S>(stream: S, server: Arc<Server>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let closing = server.hub.closing.clone();
+    let respond = move |request| {
+        let server = Arc::clone(&server);
+        async move { Ok::<_, Infallible>(respond(request, &server).await) }
+    };
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME)
+        .max_buf_size(MAX_HEAD)
+        .max_headers(MAX_FIELDS)
+        .serve_connection(TokioIo::new(stream), service_fn(respond))
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    // A client that breaks off has no answer to get.
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        () = closing.cancelled() => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = connection.await;
+}
+
+/// Returns the response to a request.
+async fn respond(request: Request<Incoming>, server: &Server) -> Response<Text> {
+    let (origin, response) = match server.guard.check(request.headers()) {
+        Err(Refusal::Host) => {
+            let why = "this name is none of the daemon's; use its address\n";
+            (None, text(StatusCode::MISDIRECTED_REQUEST, why))
+        }
+        Err(Refusal::Origin) => {
+            let why = "pages of this origin are not allowed; see --allow-origin\n";
+            (None, text(StatusCode::FORBIDDEN, why))
+        }
+        Ok(origin) => {
+            let origin = origin.and_then(|origin| HeaderValue::from_str(origin).ok());
+            (origin, routed(request, server).await)
+        }
+    };
+    with_origin(response, origin)
+}
+
+/// Lets a page of a foreign origin that is allowed read a response.
+fn with_origin(mut response: Response<Text>, origin: Option<HeaderValue>) -> Response<Text> {
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(VARY, HeaderValue::from_static("Origin"));
+    if let Some(origin) = origin {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    }
+    response
+}
+
+async fn routed(mut request: Request<Incoming>, server: &Server) -> Response<Text> {
+    if request.uri().path() != "/jsonrpc" {
+        return text(StatusCode::NOT_FOUND, "the daemon is at /jsonrpc\n");
+    }
+    let (hub, turnstile) = (&server.hub, &server.turnstile);
+    match *request.method() {
+        Method::GET if websocket::is_wanted(request.headers()) => {
+            websocket::open(&mut request, Arc::clone(hub), Arc::clone(turnstile))
+        }
+        // An image of any page could send it.
+        Method::GET if !hub.has_secret() => text(
+            StatusCode::FORBIDDEN,
+            "without a secret, use POST or a WebSocket\n",
+        ),
+        Method::GET => {
+            let call = query::call(request.uri().query().unwrap_or_default());
+            let answer = hub.answer_value(call.unwrap_or_default()).await;
+            answered(answer, turnstile).await
+        }
+        Method::POST => post(request.into_body(), server).await,
+        Method::OPTIONS => preflight(&request),
+        _ => {
+            let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "use GET or POST\n");
+            let allowed = HeaderValue::from_static("GET, POST, OPTIONS");
+            response.headers_mut().insert(ALLOW, allowed);
+            response
+        }
+    }
+}
+
+async fn post(body: Incoming, server: &Server) -> Response<Text> {
+    const TOO_LARGE: &str = "at most 2 MiB are read\n";
+    if usize::try_from(body.size_hint().lower()).is_ok_and(|length| length > MAX_BODY) {
+        return text(StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE);
+    }
+    let body = Limited::new(body, MAX_BODY).collect();
+    let body = match time::timeout(BODY_TIME, body).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(_)) => return text(StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE),
+        Err(_) => return text(StatusCode::REQUEST_TIMEOUT, "the body came too slowly\n"),
+    };
+    let answer = server.hub.answer(&body).await;
+    answered(answer, &server.turnstile).await
+}
+
+async fn answered(answer: Answer, turnstile: &Turnstile) -> Response<Text> {
+    turnstile.delay(&answer).await;
+    let mut response = Response::new(Full::from(answer.body.to_string()));
+    let status = StatusCode::from_u16(answer.status);
+    *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let content_type = HeaderValue::from_static("application/json-rpc");
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response
+}
+
+/// Answers a browser that asks what a page may send.
+fn preflight(request: &Request<Incoming>) -> Response<Text> {
+    let mut response = empty(StatusCode::OK);
+    let headers = response.headers_mut();
+    let methods = HeaderValue::from_static("POST, GET, OPTIONS");
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
+    headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("1728000"));
+    if let Some(wanted) = request.headers().get(ACCESS_CONTROL_REQUEST_HEADERS) {
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
+    }
+    response
+}
+
+fn text(status: StatusCode, text: &'static str) -> Response<Text> {
+    let mut response = Response::new(Full::from(text));
+    *response.status_mut() = status;
+    let content_type = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response
+}
+
+fn empty(status: StatusCode) -> Response<Text> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = status;
+    response
+}

@@ -1,0 +1,189 @@
+//! Where all meet: clients, downloads, and the record of the queue.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use haulage::{Engine, RunOptions};
+use serde_json::Value;
+use tokio::runtime::Handle;
+use tokio::sync::{broadcast, oneshot};
+use tokio::time;
+use tokio_util::sync::CancellationToken;
+
+use crate::file;
+use crate::options::Folders;
+use crate::queue::{Gid, Queue};
+use crate::recorder::Recorder;
+use crate::rpc::{self, Answer, Secret};
+use crate::runner::EngineRunner;
+use crate::service::{Finish, Service};
+use crate::store::Recorded;
+
+/// How many notifications wait for a client that is slow; it misses others.
+const BACKLOG: usize = 1024;
+/// How often speeds are measured.
+const TICK: Duration = Duration::from_millis(500);
+/// How long runs may take to stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// The daemon, without its network.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    service: Mutex<Service<EngineRunner>>,
+    recorder: Recorder,
+    secret: Secret,
+    notices: broadcast::Sender<Arc<str>>,
+    /// Cancelled when a client has asked it to end.
+    pub(crate) ending: CancellationToken,
+    /// Cancelled when connections are to be closed.
+    pub(crate) closing: CancellationToken,
+}
+
+impl Hub {
+    /// Returns a daemon with what was recorded. `runtime` is where its downloads are driven.
+    pub(crate) fn new(
+        engine: Engine,
+        base: RunOptions,
+        folders: Folders,
+        earlier: Recorded,
+        recorder: Recorder,
+        secret: Secret,
+        runtime: Handle,
+    ) -> Arc<Self> {
+        let queue = Queue::restored(earlier.downloads, earlier.stopped_total);
+        Arc::new_cyclic(|hub: &Weak<Self>| {
+            let hub = Weak::clone(hub);
+            let runner = EngineRunner::new(engine, runtime, move |gid, number, finish| {
+                if let Some(hub) = hub.upgrade() {
+                    hub.finished(gid, number, finish);
+                }
+            });
+            let seeds = fastrand::Rng::new();
+            let service = Service::new(queue, earlier.global, folders, base, runner, seeds);
+            Self {
+                service: Mutex::new(service),
+                recorder,
+                secret,
+                notices: broadcast::channel(BACKLOG).0,
+                ending: CancellationToken::new(),
+                closing: CancellationToken::new(),
+            }
+        })
+    }
+
+    /// Starts what waits.
+    pub(crate) fn start(&self) {
+        let mut service = self.lock();
+        service.schedule();
+        drop(self.after(&mut service));
+    }
+
+    /// Returns whether callers need a secret.
+    pub(crate) fn has_secret(&self) -> bool {
+        self.secret.is_set()
+    }
+
+    /// Answers the body of a request. What it has changed is recorded then.
+    pub(crate) async fn answer(&self, body: &[u8]) -> Answer {
+        self.answer_with(|service, secret| rpc::answer(service, secret, body))
+            .await
+    }
+
+    /// Answers a request. What it has changed is recorded then.
+    pub(crate) async fn answer_value(&self, request: Value) -> Answer {
+        self.answer_with(|service, secret| rpc::answer_value(service, secret, request))
+            .await
+    }
+
+    async fn answer_with(
+        &self,
+        answer: impl FnOnce(&mut Service<EngineRunner>, &Secret) -> Answer,
+    ) -> Answer {
+        let (answer, recorded) = {
+            let mut service = self.lock();
+            let answer = answer(&mut service, &self.secret);
+            let recorded = self.after(&mut service);
+            (answer, recorded)
+        };
+        let Some(recorded) = recorded else {
+            return answer;
+        };
+        if recorded.await.unwrap_or(false) {
+            answer
+        } else {
+            rpc::not_recorded()
+        }
+    }
+
+    /// Returns the notifications from now on, as JSON.
+    pub(crate) fn notifications(&self) -> broadcast::Receiver<Arc<str>> {
+        self.notices.subscribe()
+    }
+
+    /// Notes that the run of this number has ended by itself.
+    pub(crate) fn finished(&self, gid: Gid, number: u64, finish: Finish) {
+        let mut service = self.lock();
+        if !service.runner.is_current(gid, number) {
+            return;
+        }
+        service.finish(gid, finish);
+        service.runner.forget(gid, number);
+        drop(self.after(&mut service));
+    }
+
+    /// Measures speeds, for ever.
+    pub(crate) async fn measure(&self) {
+        let mut ticks = time::interval(TICK);
+        loop {
+            ticks.tick().await;
+            self.lock().runner.measure(Instant::now());
+        }
+    }
+
+    /// Stops all downloads at a point from which the next process resumes them, and saves the
+    /// session if that was asked for.
+    pub(crate) async fn stop(&self) {
+        let (ends, recorded) = {
+            let mut service = self.lock();
+            if let Some(path) = service.session_file() {
+                let text = service.saved_session();
+                if let Err(error) = file::replace(&path, text.as_bytes()) {
+                    tracing::error!(target: "haulage::daemon", %error, "the session is not saved");
+                }
+            }
+            service.stop_all();
+            let ends = service.runner.ends();
+            (ends, self.after(&mut service))
+        };
+        let all = async {
+            for end in ends {
+                end.cancelled().await;
+            }
+        };
+        // What does not stop in time is resumed from what was recorded last.
+        let _ = time::timeout(GRACE, all).await;
+        if let Some(recorded) = recorded {
+            let _ = recorded.await;
+        }
+    }
+
+    /// Tells clients what has happened, and records it. In the order of the changes, since the
+    /// service is locked.
+    fn after(&self, service: &mut Service<EngineRunner>) -> Option<oneshot::Receiver<bool>> {
+        for notice in service.take_notices() {
+            let text: Arc<str> = rpc::notification(notice).to_string().into();
+            // There may be no client.
+            let _ = self.notices.send(text);
+        }
+        if service.is_ending() {
+            self.ending.cancel();
+        }
+        let unrecorded = service.take_unrecorded();
+        let is_new = !unrecorded.batch.is_empty() || unrecorded.global.is_some();
+        is_new.then(|| self.recorder.record(unrecorded))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Service<EngineRunner>> {
+        self.service.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,279 @@
+//! What the daemon does with its queue: starts what may start, and changes what is asked for.
+//! Everything that takes time is done by its [`Runner`].
+
+mod change;
+mod codes;
+#[cfg(test)]
+pub(crate) mod fake;
+mod runner;
+mod session;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use haulage::RunOptions;
+
+pub(crate) use self::change::BadOption;
+pub(crate) use self::runner::{Finish, Live, PartialFile, Runner};
+use crate::options::{Effective, Folders, Options, Scope, is_followed, scope};
+use crate::queue::{Batch, Download, Ending, Gid, Queue, State};
+
+/// The default of `max-concurrent-downloads`.
+pub(crate) const DEFAULT_CONCURRENT: usize = 5;
+/// The default of `max-download-result`.
+const DEFAULT_RESULTS: usize = 1000;
+
+/// The downloads and their options, and who runs them.
+#[derive(Debug)]
+pub(crate) struct Service<R> {
+    pub(crate) queue: Queue,
+    /// Those that hold for all downloads.
+    pub(crate) global: Options,
+    pub(crate) folders: Folders,
+    /// What holds for a download of which nothing else is said.
+    base: RunOptions,
+    pub(crate) runner: R,
+    /// What clients are told of, in order.
+    notices: Vec<Notice>,
+    /// Options that it has said it does not follow.
+    told: BTreeSet<String>,
+    /// Whether the options for all have changed since they were last recorded.
+    global_changed: bool,
+    /// Whether it was asked to end.
+    is_ending: bool,
+    /// Names this process to its clients.
+    session: String,
+    seeds: fastrand::Rng,
+}
+
+/// Something that has happened to a download.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Notice {
+    pub(crate) what: What,
+    pub(crate) gid: Gid,
+}
+
+/// What clients are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum What {
+    Start,
+    Pause,
+    Stop,
+    Complete,
+    Error,
+}
+
+/// What is to be recorded.
+#[derive(Debug, Default)]
+pub(crate) struct Unrecorded {
+    pub(crate) batch: Batch,
+    /// How many have stopped in all.
+    pub(crate) stopped_total: u64,
+    /// The options for all; `None` if they have not changed.
+    pub(crate) global: Option<Options>,
+}
+
+impl<R: Runner> Service<R> {
+    /// Returns a service for these downloads. Nothing starts before [`schedule`](Self::schedule).
+    pub(crate) fn new(
+        queue: Queue,
+        global: Options,
+        folders: Folders,
+        base: RunOptions,
+        runner: R,
+        mut seeds: fastrand::Rng,
+    ) -> Self {
+        let session = (0..5).map(|_| format!("{:08x}", seeds.u32(..)));
+        let mut service = Self {
+            session: session.collect(),
+            queue,
+            global,
+            folders,
+            base,
+            runner,
+            notices: Vec::new(),
+            told: BTreeSet::new(),
+            global_changed: false,
+            is_ending: false,
+            seeds,
+        };
+        let rate = service.global_options().rate("max-overall-download-limit");
+        service.runner.limit_all(rate);
+        service
+    }
+
+    /// Starts what waits, as long as more may be active.
+    pub(crate) fn schedule(&mut self) {
+        let most = self.number("max-concurrent-downloads", DEFAULT_CONCURRENT);
+        while !self.is_ending
+            && self.queue.counts()[0] < most
+            && let Some(gid) = self.queue.start_next()
+        {
+            self.notices.push(Notice {
+                what: What::Start,
+                gid,
+            });
+            self.run(gid);
+        }
+        let most = self.number("max-download-result", DEFAULT_RESULTS);
+        self.queue.forget_all_but(most);
+    }
+
+    /// Starts a run of a download that is active.
+    fn run(&mut self, gid: Gid) {
+        let Some(download) = self.queue.get(gid) else {
+            return;
+        };
+        let options = self.effective(download);
+        match options.plan(download, &self.base, &self.folders) {
+            Ok(plan) => self.runner.start(gid, plan),
+            Err(error) => {
+                let finish = Finish::Failed {
+                    kind: error.kind(),
+                    http_status: None,
+                    message: error.to_string(),
+                };
+                self.end(gid, finish);
+            }
+        }
+    }
+
+    /// Notes that a run has ended by itself, and starts what follows.
+    pub(crate) fn finish(&mut self, gid: Gid, finish: Finish) {
+        self.end(gid, finish);
+        self.schedule();
+    }
+
+    fn end(&mut self, gid: Gid, finish: Finish) {
+        self.note_progress(gid);
+        let Some(download) = self.queue.get(gid) else {
+            return;
+        };
+        let folder = self.folder_of(download);
+        let (state, what, ending) = match finish {
+            Finish::Complete { name, bytes } => {
+                let path = folder.join(name).to_string_lossy().into_owned();
+                self.queue.change(gid, |download| {
+                    (download.total, download.completed) = (Some(bytes), bytes);
+                    download.path = Some(path);
+                });
+                let ending = Ending {
+                    code: codes::COMPLETE,
+                    message: String::new(),
+                };
+                (State::Complete, What::Complete, ending)
+            }
+            Finish::Failed {
+                kind,
+                http_status,
+                message,
+            } => {
+                let code = codes::of_failure(kind, http_status);
+                (State::Error, What::Error, Ending { code, message })
+            }
+        };
+        self.queue.stop(gid, state, ending);
+        self.notices.push(Notice { what, gid });
+    }
+
+    /// Remembers how a download has gone so far.
+    fn note_progress(&mut self, gid: Gid) {
+        let Some(live) = self.runner.live(gid) else {
+            return;
+        };
+        let path = self.queue.get(gid).zip(live.name.as_deref());
+        let path = path.map(|(download, name)| self.folder_of(download).join(name));
+        self.queue.change(gid, |download| {
+            download.total = live.total.or(download.total);
+            download.completed = live.completed;
+            if let Some(path) = path {
+                download.path = Some(path.to_string_lossy().into_owned());
+            }
+        });
+    }
+
+    /// Returns the options that hold for a download.
+    pub(crate) fn effective<'a>(&'a self, download: &'a Download) -> Effective<'a> {
+        Effective {
+            own: &download.options,
+            global: &self.global,
+        }
+    }
+
+    /// Returns the options that hold for all downloads.
+    pub(crate) fn global_options(&self) -> Effective<'_> {
+        Effective {
+            own: &self.global,
+            global: &self.global,
+        }
+    }
+
+    /// Returns the folder that a download goes to.
+    pub(crate) fn folder_of(&self, download: &Download) -> PathBuf {
+        self.effective(download).shown_folder(&self.folders)
+    }
+
+    /// Returns the `User-Agent` of a download of which nothing else is said.
+    pub(crate) fn user_agent(&self) -> &str {
+        let agent = self.base.user_agent.as_ref();
+        agent
+            .and_then(|agent| agent.to_str().ok())
+            .unwrap_or_default()
+    }
+
+    /// Returns what names this process to its clients.
+    pub(crate) fn session(&self) -> &str {
+        &self.session
+    }
+
+    /// Takes what clients are to be told, in order.
+    pub(crate) fn take_notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.notices)
+    }
+
+    /// Takes what is to be recorded.
+    pub(crate) fn take_unrecorded(&mut self) -> Unrecorded {
+        Unrecorded {
+            batch: self.queue.take_changes(),
+            stopped_total: self.queue.stopped_total(),
+            global: std::mem::take(&mut self.global_changed).then(|| self.global.clone()),
+        }
+    }
+
+    /// Asks the daemon to end.
+    pub(crate) fn shut_down(&mut self) {
+        self.is_ending = true;
+    }
+
+    /// Returns whether the daemon was asked to end.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.is_ending
+    }
+
+    /// Stops all runs, to go on with them in the next process.
+    pub(crate) fn stop_all(&mut self) {
+        self.is_ending = true;
+        let active: Vec<_> = self.queue.active().map(|download| download.gid).collect();
+        for gid in active {
+            self.note_progress(gid);
+            self.runner.stop(gid, PartialFile::Keep);
+        }
+    }
+
+    fn number(&self, name: &str, default: usize) -> usize {
+        let given = self.global.get(name).and_then(|value| value.parse().ok());
+        given.unwrap_or(default)
+    }
+
+    /// Says once of each option that it is not followed.
+    fn tell_unfollowed(&mut self, options: &Options) {
+        for (name, _) in options.iter() {
+            if scope(name) != Some(Scope::Fixed)
+                && !is_followed(name)
+                && self.told.insert(name.to_owned())
+            {
+                tracing::warn!(target: "haulage::daemon", option = name, "option is kept and not followed");
+            }
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! What the service needs of whatever downloads.
+
+use std::num::NonZeroU64;
+
+use haulage::ErrorKind;
+
+use crate::options::Plan;
+use crate::queue::Gid;
+
+/// Downloads what the service says. The service is told when a download has ended, unless it has
+/// stopped it itself.
+pub(crate) trait Runner {
+    /// Starts a download, once an earlier run of it is over.
+    fn start(&mut self, gid: Gid, plan: Plan);
+
+    /// Stops a download. What has come of its file is kept for the next run of it, or discarded.
+    fn stop(&mut self, gid: Gid, partial_file: PartialFile);
+
+    /// Limits what comes for a download, in bytes per second; `None` lifts it.
+    fn limit(&mut self, gid: Gid, rate: Option<NonZeroU64>);
+
+    /// Limits what comes in all, in bytes per second; `None` lifts it.
+    fn limit_all(&mut self, rate: Option<NonZeroU64>);
+
+    /// Returns how a download goes; `None` if it is not running.
+    fn live(&self, gid: Gid) -> Option<Live>;
+}
+
+/// What becomes of what has come of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PartialFile {
+    /// The next run resumes it.
+    Keep,
+    /// It is removed.
+    Discard,
+}
+
+/// How a download goes at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Live {
+    /// The length of the file; `None` while it is not known.
+    pub(crate) total: Option<u64>,
+    /// Bytes of the file that are here.
+    pub(crate) completed: u64,
+    /// Bytes per second.
+    pub(crate) speed: u64,
+    /// Requests in flight.
+    pub(crate) connections: usize,
+    /// The file's name, as far as it is known; relative to its folder.
+    pub(crate) name: Option<String>,
+    /// The URL after redirects; `None` if there were none.
+    pub(crate) redirected: Option<String>,
+}
+
+/// How a run of a download ended by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Finish {
+    /// The file is complete.
+    Complete {
+        /// Its name, relative to its folder.
+        name: String,
+        /// Its length.
+        bytes: u64,
+    },
+    /// There is no file.
+    Failed {
+        kind: ErrorKind,
+        http_status: Option<u16>,
+        message: String,
+    },
+}

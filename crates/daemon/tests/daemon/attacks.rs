@@ -1,0 +1,201 @@
+//! What the daemon refuses.
+
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::time::Instant;
+
+use haulage_daemon::Access;
+use origin::{Body, Origin, Script};
+use serde_json::{Value, json};
+
+use crate::client::Socket;
+use crate::{Daemon, Sandbox};
+
+const ARIANG: &str = "https://ariang.example";
+
+#[test]
+fn foreign_hosts_and_origins_are_refused_everywhere() {
+    let sandbox = Sandbox::new();
+    let daemon = sandbox.start();
+    let client = &daemon.client;
+    let body = client.body("aria2.getVersion", &json!([]));
+    for (fields, status) in [
+        (&["Host: evil.example:6800"][..], 421),
+        (&["Origin: https://evil.example"], 403),
+        (&["Origin: null"], 403),
+        (&["Sec-Fetch-Site: cross-site"], 403),
+        (&[], 200),
+    ] {
+        let response = client.request("POST /jsonrpc", fields, &body);
+        assert_eq!(response.status, status, "{fields:?}");
+        assert!(!response.head.contains("access-control"), "{fields:?}");
+    }
+    let preflight = client.request("OPTIONS /jsonrpc", &["Origin: https://evil.example"], "");
+    assert_eq!(preflight.status, 403);
+    assert_eq!(
+        Socket::open(client, Some("https://evil.example")).err(),
+        Some(403)
+    );
+    assert!(Socket::open(client, None).is_ok());
+}
+
+#[test]
+fn allowed_origin_may_use_the_daemon() {
+    let sandbox = Sandbox::new();
+    let mut settings = sandbox.settings();
+    settings.allowed_origins = vec![ARIANG.to_owned()];
+    let daemon = Daemon::start(settings);
+    let client = &daemon.client;
+    let origin = format!("Origin: {ARIANG}");
+    let body = client.body("aria2.getVersion", &json!([]));
+    let response = client.request("POST /jsonrpc", &[&origin], &body);
+    assert_eq!(response.status, 200);
+    let allowed = format!("access-control-allow-origin: {ARIANG}");
+    assert!(response.head.contains(&allowed), "{}", response.head);
+    let fields = [&*origin, "Access-Control-Request-Headers: content-type"];
+    let preflight = client.request("OPTIONS /jsonrpc", &fields, "");
+    assert_eq!(preflight.status, 200);
+    assert!(
+        preflight
+            .head
+            .contains("access-control-allow-headers: content-type")
+    );
+    assert!(Socket::open(client, Some(ARIANG)).is_ok());
+}
+
+#[test]
+fn wrong_secrets_are_refused_slowly() {
+    let sandbox = Sandbox::new();
+    let daemon = sandbox.start();
+    let mut wrong = daemon.client.clone();
+    wrong.secret.pop();
+    let begun = Instant::now();
+    for _ in 0..5 {
+        let body = wrong.body("aria2.getVersion", &json!([]));
+        let response = wrong.request("POST /jsonrpc", &[], &body);
+        assert_eq!(response.status, 400);
+        assert!(response.body.contains("Unauthorized"));
+    }
+    assert!(begun.elapsed().as_millis() >= 500);
+    let mode = std::fs::metadata(sandbox.path("state/rpc-secret"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn daemon_without_a_secret_is_for_this_machine_alone() {
+    let sandbox = Sandbox::new();
+    let with = |change: &dyn Fn(&mut haulage_daemon::Settings)| {
+        let mut settings = sandbox.settings();
+        settings.access = Access::Anybody;
+        change(&mut settings);
+        settings
+    };
+    let open = with(&|settings| settings.listen = "0.0.0.0:0".to_owned());
+    let foreign = with(&|settings| settings.allowed_origins = vec![ARIANG.to_owned()]);
+    for settings in [open, foreign] {
+        assert!(haulage_daemon::run(settings, |_| {}, std::future::pending()).is_err());
+    }
+    let daemon = Daemon::start(with(&|_| {}));
+    let call = r#"{"id":1,"method":"aria2.getVersion"}"#;
+    assert_eq!(
+        daemon.client.request("POST /jsonrpc", &[], call).status,
+        200
+    );
+    let get = daemon
+        .client
+        .request("GET /jsonrpc?method=aria2.getVersion&id=1", &[], "");
+    assert_eq!(get.status, 403);
+}
+
+#[test]
+fn get_carries_a_call_and_jsonp_is_off() {
+    let sandbox = Sandbox::new();
+    let mut settings = sandbox.settings();
+    settings.access = Access::Secret("s3".to_owned());
+    let daemon = Daemon::start(settings);
+    let get = |query: &str| {
+        daemon
+            .client
+            .request(&format!("GET /jsonrpc?{query}"), &[], "")
+    };
+    let query = "method=aria2.getVersion&id=foo&params=WyJ0b2tlbjpzMyJd";
+    let response = get(query);
+    let body: Value = serde_json::from_str(&response.body).unwrap();
+    assert_eq!((response.status, &body["id"]), (200, &json!("foo")));
+    assert_eq!(body["result"]["version"], "1.36.0");
+    assert!(response.head.contains("content-type: application/json-rpc"));
+    assert_eq!(get(&format!("{query}&jsoncallback=cb")).status, 400);
+    assert_eq!(get("").status, 400);
+    assert_eq!(daemon.client.request("GET /", &[], "").status, 404);
+    assert_eq!(daemon.client.request("PUT /jsonrpc", &[], "").status, 405);
+}
+
+#[test]
+fn large_requests_are_not_read() {
+    let sandbox = Sandbox::new();
+    let daemon = sandbox.start();
+    let client = &daemon.client;
+    let long = client
+        .raw(b"POST /jsonrpc HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1073741824\r\n\r\n");
+    assert_eq!(long.status, 413);
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    assert_eq!(client.request("POST /jsonrpc", &[], &deep).status, 500);
+    let batch = format!("[{}{{}}]", "{},".repeat(100_000));
+    assert_eq!(client.request("POST /jsonrpc", &[], &batch).status, 400);
+    let field = format!("X: {}", "x".repeat(100_000));
+    let refused = client.request("POST /jsonrpc", &[&field], "{}").status;
+    // 0 is a connection that was reset with the rest of the head unread.
+    assert!([0, 400].contains(&refused), "{refused}");
+    let mut socket = Socket::open(client, None).unwrap();
+    socket.send("x".repeat(3 << 20));
+    assert_eq!(socket.next(), None);
+    assert_eq!(client.call("aria2.tellActive", &json!([])), json!([]));
+}
+
+#[test]
+fn files_stay_in_the_folders_that_are_allowed() {
+    let (origin, sandbox) = (Origin::plain(), Sandbox::new());
+    origin.on("/a", Script::ok(Body::of("x")));
+    let (other, foreign) = (sandbox.path("other"), sandbox.path("foreign"));
+    for folder in [&other, &foreign] {
+        std::fs::create_dir(folder).unwrap();
+    }
+    let mut settings = sandbox.settings();
+    settings.allowed_dirs = vec![other.clone()];
+    let daemon = Daemon::start(settings);
+    let client = &daemon.client;
+    symlink(&foreign, sandbox.path("files/link")).unwrap();
+    let foreign_text = foreign.to_str().unwrap();
+    for options in [
+        json!({"dir": "/etc"}),
+        json!({"dir": foreign_text}),
+        json!({"dir": "../foreign"}),
+        json!({"dir": "link"}),
+        json!({"out": "../../x"}),
+        json!({"out": "/etc/x"}),
+        json!({"load-cookies": "/etc/passwd"}),
+    ] {
+        let params = json!([[origin.url("/a")], options]);
+        let body = client.body("aria2.addUri", &params);
+        let response = client.request("POST /jsonrpc", &[], &body);
+        assert_eq!(response.status, 400, "{options}");
+        assert!(
+            response.body.contains("We encountered a problem"),
+            "{options}"
+        );
+    }
+    let through = client.add(&origin.url("/a"), &json!({"out": "link/a"}));
+    client.wait_for(&through, "error");
+    let allowed = client.add(&origin.url("/a"), &json!({"dir": other.to_str().unwrap()}));
+    client.wait_for(&allowed, "complete");
+    assert!(other.join("a").exists());
+    // A folder that becomes a link while its download waits.
+    let later = json!({"dir": "later", "pause": "true"});
+    let later = client.add(&origin.url("/a"), &later);
+    symlink(&foreign, sandbox.path("files/later")).unwrap();
+    client.call("aria2.unpause", &json!([later]));
+    client.wait_for(&later, "error");
+    assert_eq!(std::fs::read_dir(&foreign).unwrap().count(), 0);
+}

@@ -1,0 +1,11 @@
+//! `haul serve` where the daemon is left out: in libraries, which have no such command.
+
+use crate::args::ServeArgs;
+use crate::exit::{Exit, Problem};
+
+pub(crate) fn run(arguments: &ServeArgs) -> Result<Exit, Problem> {
+    let address = &arguments.listen;
+    Err(Problem::usage(format!(
+        "the daemon is not built in; nothing listens at {address}"
+    )))
+}

@@ -1,0 +1,181 @@
+//! `haul serve`, from its start to its end.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::os::unix::net::UnixDatagram;
+use std::process::{Child, Command, Stdio};
+
+use origin::{Body, Origin, Script};
+
+use crate::{PATIENCE, Sandbox};
+
+/// Starts a daemon, and returns it with its first line.
+fn serve(sandbox: &Sandbox, options: &[&str], notify: Option<&std::path::Path>) -> (Child, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_haul"));
+    command
+        .args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "-d",
+            "files",
+            "--state",
+            "state",
+        ])
+        .args(options)
+        .current_dir(sandbox.folder.path())
+        .stderr(Stdio::piped());
+    if let Some(path) = notify {
+        command.env("NOTIFY_SOCKET", path);
+    }
+    let mut child = command.spawn().unwrap();
+    let mut line = String::new();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    stderr.read_line(&mut line).unwrap();
+    (child, line)
+}
+
+/// Ends a daemon, and waits until it has ended.
+fn kill(daemon: &mut Child) {
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
+}
+
+fn post(authority: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(authority).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let length = body.len();
+    write!(
+        stream,
+        "POST /jsonrpc HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+    .unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    response
+}
+
+#[test]
+fn daemon_downloads_and_ends_at_sigterm() {
+    let (origin, sandbox) = (Origin::plain(), Sandbox::new());
+    origin.on("/a", Script::ok(Body::of("hello")));
+    let socket = sandbox.folder.path().join("notify");
+    let systemd = UnixDatagram::bind(&socket).unwrap();
+    systemd.set_read_timeout(Some(PATIENCE)).unwrap();
+    let (mut daemon, line) = serve(&sandbox, &[], Some(&socket));
+    assert!(
+        line.starts_with("haul listens at http://127.0.0.1:"),
+        "{line}"
+    );
+    assert!(
+        line.ends_with("its secret is in state/rpc-secret\n"),
+        "{line}"
+    );
+    let mut state = [0; 64];
+    let length = systemd.recv(&mut state).unwrap();
+    assert_eq!(&state[..length], b"READY=1");
+    let authority = line.split('/').nth(2).unwrap();
+    let secret = std::fs::read_to_string(sandbox.folder.path().join("state/rpc-secret")).unwrap();
+    let secret = secret.trim();
+    let url = origin.url("/a");
+    let call = format!(
+        r#"{{"id":1,"method":"aria2.addUri","params":["token:{secret}",["{url}"],{{"gid":"00000000000000aa"}}]}}"#
+    );
+    assert!(post(authority, &call).contains("00000000000000aa"));
+    let asked = format!(
+        r#"{{"id":1,"method":"aria2.tellStatus","params":["token:{secret}","aa00",["status"]]}}"#
+    )
+    .replace("aa00", "00000000000000aa");
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while !post(authority, &asked).contains("complete") {
+        assert!(std::time::Instant::now() < deadline);
+    }
+    let file = sandbox.folder.path().join("files/a");
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "hello");
+    let id = rustix::process::Pid::from_child(&daemon);
+    rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(daemon.wait().unwrap().code(), Some(0));
+    let length = systemd.recv(&mut state).unwrap();
+    assert_eq!(&state[..length], b"STOPPING=1");
+}
+
+#[test]
+fn daemon_that_would_be_open_to_others_does_not_start() {
+    let sandbox = Sandbox::new();
+    for (options, why) in [
+        (
+            &["--no-secret", "--listen", "0.0.0.0:0"][..],
+            "this machine",
+        ),
+        (
+            &["--no-secret", "--allow-origin", "https://a.example"],
+            "secret",
+        ),
+        (&["--allow-origin", "*"], "origin"),
+        (&["--tls-cert", "a", "--tls-key", "b"], "a cannot be used"),
+        (&["--listen", "nowhere"], "address"),
+    ] {
+        let all: Vec<_> = ["serve", "--state", "state"]
+            .iter()
+            .chain(options)
+            .copied()
+            .collect();
+        let ran = sandbox.haul(&all);
+        assert_eq!(ran.code, Some(2), "{options:?}");
+        assert!(ran.stderr.contains(why), "{options:?}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn killed_daemon_loses_and_doubles_nothing() {
+    const FILES: usize = 40;
+    let (origin, sandbox) = (Origin::plain(), Sandbox::new());
+    let body = |number: usize| Body::seeded(number as u64, 300_000);
+    origin.under("/many/", move |request| {
+        let number = request.path().trim_start_matches("/many/").parse().unwrap();
+        Script::entity(body(number), &format!("\"{number}\""))
+    });
+    let calls = (0..FILES).map(|number| {
+        let url = origin.url(&format!("/many/{number}"));
+        let gid = number + 1;
+        format!(
+            r#"{{"id":1,"method":"aria2.addUri","params":["token:s3",["{url}"],{{"gid":"{gid:016x}"}}]}}"#
+        )
+    });
+    let calls = format!("[{}]", calls.collect::<Vec<_>>().join(","));
+    let options = ["--rpc-secret", "s3", "--max-concurrent-downloads", "2"];
+    let mut begun = serve(&sandbox, &options, None);
+    let authority = |line: &str| line.split('/').nth(2).unwrap().to_owned();
+    post(&authority(&begun.1), &calls);
+    let stat = r#"{"id":1,"method":"aria2.getGlobalStat","params":["token:s3"]}"#;
+    // Each daemon is killed when it has completed some more.
+    for wanted in (5..=FILES).step_by(5) {
+        let deadline = std::time::Instant::now() + PATIENCE;
+        loop {
+            let stat = post(&authority(&begun.1), stat);
+            let number = |key: &str| -> usize {
+                let at = stat.find(key).unwrap() + key.len() + 3;
+                let digits = stat[at..].split('"').next().unwrap();
+                digits.parse().unwrap()
+            };
+            let all = number("numActive") + number("numWaiting") + number("numStopped");
+            assert_eq!(all, FILES);
+            if number("numStopped") >= wanted {
+                break;
+            }
+            assert!(std::time::Instant::now() < deadline);
+        }
+        kill(&mut begun.0);
+        begun = serve(&sandbox, &options, None);
+    }
+    kill(&mut begun.0);
+    let folder = sandbox.folder.path().join("files");
+    let names = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name());
+    assert_eq!(names.filter(|name| name != ".haul").count(), FILES);
+    for number in 0..FILES {
+        let file = std::fs::read(folder.join(number.to_string())).unwrap();
+        assert!(file == body(number).bytes(), "{number}");
+    }
+}
