@@ -9,7 +9,7 @@ use crate::options::Options;
 use crate::queue::{Download, Gid};
 use crate::service::Unrecorded;
 
-/// `PRAGMA application_id`: "hald".
+/// `PRAGMA application_id`: the letters h, a, l and d.
 const APPLICATION: i32 = 0x6861_6c64;
 /// The version of the schema.
 const VERSION: i32 = 1;

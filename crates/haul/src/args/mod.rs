@@ -111,9 +111,10 @@ pub(crate) enum Command {
     ///
     /// The size and the checksums come from what is recorded in DIR, or from the rows of LIST. With
     /// a Metalink, haul says which pieces are damaged; a download of LIST fetches only those. The
-    /// output is a list of the files that are missing or not as they should be, and of the rows that
-    /// were recorded as failed, each below a comment that says why. To download them again: haul check DIR > wrong.txt, and then haul -d
-    /// DIR -i wrong.txt --exists overwrite. The exit status is 1 if there are any.
+    /// output is a list of the files that are missing or not as they should be, and of the rows
+    /// that were recorded as failed, each below a comment that says why. To download them again:
+    /// haul check DIR > wrong.txt, and then haul -d DIR -i wrong.txt --exists overwrite. The exit
+    /// status is 1 if there are any.
     Check(CheckArgs),
     /// Run a daemon that clients of aria2 can use
     ///

@@ -50,8 +50,8 @@ impl Outputs {
     /// Decides which files there are.
     ///
     /// # Errors
-    /// When a file is named twice, is one of the lists, which would be emptied before it is read, or
-    /// is where the state is kept.
+    /// When a file is named twice, is one of the lists, which would be emptied before it is read,
+    /// or is where the state is kept.
     pub(super) fn of(download: &Download, inputs: &Inputs, place: &Place) -> Result<Self, Problem> {
         let counts = inputs.counts();
         let mut files = Files::new(download, &counts, place);

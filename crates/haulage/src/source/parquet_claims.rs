@@ -215,7 +215,7 @@ mod tests {
         claims_more_than(structure.len() as u64, structure)
     }
 
-    /// A field 9 with a list of so many elements of this type, as seven bits a byte.
+    /// Returns a field 9 with a list of so many elements of this type, as seven bits a byte.
     fn list_of(kind: u8, length: [u8; 5]) -> Vec<u8> {
         let mut structure = vec![0x99, 0xF0 | kind];
         structure.extend(length);
@@ -249,9 +249,9 @@ mod tests {
         let file = |page: &[u8]| Bytes::from([page, &[0; 12], b"PAR1"].concat());
         let claims = file(&list_of(2, [0x80, 0x94, 0xEB, 0xDC, 0x03]));
         assert!(Checked::new(claims).unwrap().get_read(0).is_err());
-        let fine = Checked::new(file(&[0x99, 0x21])).unwrap();
-        let mut reader = fine.get_read(0).unwrap();
-        let mut all = vec![0; fine.len() as usize];
+        let whole = file(&[0x99, 0x21]);
+        let mut all = vec![0; whole.len()];
+        let mut reader = Checked::new(whole).unwrap().get_read(0).unwrap();
         reader.read_exact(&mut all).unwrap();
         assert_eq!(all[..2], [0x99, 0x21]);
         // Not the end, which the decoder would not notice.
