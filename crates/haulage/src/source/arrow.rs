@@ -350,7 +350,8 @@ mod tests {
         for end in [after, after + 4, after + 8, file.len() - 10, file.len() - 1] {
             let (rows, error) = read(&file[..end]);
             assert_eq!(rows, 3001, "{end} of {}", file.len());
-            assert!(error.unwrap().contains("cut"), "{end} of {}", file.len());
+            let error = error.unwrap();
+            assert!(error.contains("cut"), "{end} of {}: {error}", file.len());
             assert!(count(&file[..end]).is_err());
         }
         let (rows, error) = read(MAGIC);

@@ -49,8 +49,8 @@ impl<R: Read> Messages<R> {
                 Ok(bytes)
             };
         }
-        if bytes == CONTINUATION {
-            self.add(4, &mut bytes)?;
+        if bytes == CONTINUATION && self.add(4, &mut bytes)? < 4 {
+            return Err(cut());
         }
         let length = bytes.last_chunk().ok_or_else(cut)?;
         let length = u64::from(u32::from_le_bytes(*length));
@@ -187,7 +187,7 @@ fn size_of(batch: RecordBatch<'_>, body: &[u8]) -> Option<u64> {
 /// Returns the error for a stream that ends within a message. Its kind is not that of an end, which
 /// `StreamReader` takes for the end of the stream.
 fn cut() -> io::Error {
-    broken("it ends too early")
+    broken("the file was cut: it ends too early")
 }
 
 fn without_footer() -> io::Error {
