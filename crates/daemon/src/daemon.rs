@@ -16,7 +16,7 @@ use crate::options::Folders;
 use crate::recorder::Recorder;
 use crate::rpc::Secret;
 use crate::store::Store;
-use crate::{secret_file, systemd};
+use crate::{file, secret_file, systemd};
 
 /// The name of the file with the secret, in the folder of the state.
 const SECRET: &str = "rpc-secret";
@@ -150,6 +150,8 @@ fn prepare(settings: Settings, runtime: &Handle) -> Result<Prepared, Problem> {
     let (secret, secret_file) = secret_of(&settings)?;
     let tls = settings.tls.as_ref().map(read_tls).transpose()?;
     let database = settings.state.join(DATABASE);
+    // Options of downloads may be passwords.
+    file::make_private(&database).map_err(about(&database))?;
     let store = Store::open(&database).map_err(|error| {
         Problem(format!(
             "the queue in {} cannot be used: {error}; another daemon may use it",

@@ -5,6 +5,20 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+/// Makes an empty file that only its owner can read, unless there is a file.
+///
+/// # Errors
+/// When it cannot be made.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the files of the daemon are no downloads"
+)]
+pub(crate) fn make_private(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true).mode(0o600);
+    options.open(path).map(drop)
+}
+
 /// Replaces a file as a whole; only its owner can read it. Who reads it gets what was there before,
 /// or the new content.
 ///

@@ -76,11 +76,19 @@ fn wrong_secrets_are_refused_slowly() {
         assert!(response.body.contains("Unauthorized"));
     }
     assert!(begun.elapsed().as_millis() >= 500);
-    let mode = std::fs::metadata(sandbox.path("state/rpc-secret"))
-        .unwrap()
-        .permissions()
-        .mode();
-    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn others_can_read_nothing_of_the_state() {
+    let sandbox = Sandbox::new();
+    // A folder that was there before keeps its mode.
+    std::fs::create_dir(sandbox.path("state")).unwrap();
+    let _daemon = sandbox.start();
+    for entry in std::fs::read_dir(sandbox.path("state")).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{:?}", entry.file_name());
+    }
 }
 
 #[test]
