@@ -1,4 +1,4 @@
-//! Where all meet: clients, downloads, and the record of the queue.
+//! Connects clients, downloads and the recorded queue, under one lock.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -131,7 +131,7 @@ impl Hub {
         drop(self.after(&mut service));
     }
 
-    /// Measures speeds, for ever.
+    /// Measures the speed of all downloads every half second; does not return.
     pub(crate) async fn measure(&self) {
         let mut ticks = time::interval(TICK);
         loop {

@@ -26,6 +26,12 @@ impl Desk {
         }
     }
 
+    /// Returns the folder of its downloads, as it is in a status.
+    fn dir(&self) -> String {
+        let path = self.folder.path().canonicalize().unwrap();
+        path.display().to_string()
+    }
+
     fn send(&mut self, body: &Value) -> (u16, Value) {
         let answer = answer_value(&mut self.service, &self.secret, body.clone());
         (answer.status, answer.body)
@@ -270,13 +276,7 @@ fn status_has_aria2s_keys_and_values() {
         redirected: None,
     };
     desk.service.runner.running.insert(gid(0xaa), live);
-    let dir = desk
-        .folder
-        .path()
-        .canonicalize()
-        .unwrap()
-        .display()
-        .to_string();
+    let dir = desk.dir();
     let uris = json!([{"status": "used", "uri": "http://h/a"}, {"status": "waiting", "uri": "http://h/b"}]);
     let mut file = json!({"completedLength": "0", "index": "1", "length": "300000", "path": format!("{dir}/a.bin"), "selected": "true", "uris": uris});
     let mut status = json!({
@@ -352,13 +352,7 @@ fn status_has_aria2s_keys_and_values() {
 fn waiting_download_has_aria2s_status() {
     let mut desk = Desk::new();
     desk.fill();
-    let dir = desk
-        .folder
-        .path()
-        .canonicalize()
-        .unwrap()
-        .display()
-        .to_string();
+    let dir = desk.dir();
     let third = format!("{:016x}", 3);
     let uris = json!([{"status": "waiting", "uri": format!("http://h/{third}")}]);
     let status = json!({

@@ -146,8 +146,8 @@ impl RunHandle {
         sampler.map(Sampler::samples).unwrap_or_default()
     }
 
-    /// Returns how long responses took so far; none unless the run is recorded or sampled, as with
-    /// [`samples`](Self::samples).
+    /// Returns how long responses have taken so far. Nothing is counted unless the run is recorded
+    /// or sampled, as with [`samples`](Self::samples).
     #[must_use]
     pub fn latencies(&self) -> Latencies {
         let sampler = self.run.sampler.as_ref();

@@ -42,7 +42,7 @@ impl<R: ChunkReader> Length for Checked<R> {
 }
 
 impl<R: ChunkReader> ChunkReader for Checked<R> {
-    type T = Endless<R::T>;
+    type T = FailsAtEnd<R::T>;
 
     // The decoder begins a page like this, and the length of the footer.
     fn get_read(&self, start: u64) -> Result<Self::T> {
@@ -50,7 +50,7 @@ impl<R: ChunkReader> ChunkReader for Checked<R> {
         if is_page && claims_more_than(MOST_IN_A_PAGE, self.0.get_read(start)?) {
             return Err(too_much());
         }
-        self.0.get_read(start).map(Endless)
+        self.0.get_read(start).map(FailsAtEnd)
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
@@ -58,11 +58,11 @@ impl<R: ChunkReader> ChunkReader for Checked<R> {
     }
 }
 
-/// Reads on, and fails at the end of the file: no page reaches it, since the footer follows. The
-/// decoder would pass over elements that are not there, one by one.
-pub(super) struct Endless<T>(T);
+/// A reader that fails at the end of the file, which no page reaches: the footer follows. Without
+/// an error, the decoder would pass over elements that are not there, one by one.
+pub(super) struct FailsAtEnd<T>(T);
 
-impl<T: Read> Read for Endless<T> {
+impl<T: Read> Read for FailsAtEnd<T> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self.0.read(buffer)? {
             0 if !buffer.is_empty() => Err(io::ErrorKind::UnexpectedEof.into()),

@@ -169,7 +169,8 @@ impl<W: Dispatched> Dispatcher<W> {
     fn host_of_work(&self, work: &W) -> Option<(MutexGuard<'_, Hosts<W>>, HostId)> {
         work.with_url(|url| {
             let mut schedule = self.lock();
-            // Whoever stops a run takes this lock afterwards: nothing slips in behind that.
+            // A run is marked as stopped before its work is removed under this lock, so no work
+            // is added after that.
             if work.is_held_back() {
                 return None;
             }

@@ -29,7 +29,7 @@ pub(crate) struct Asker {
 
 /// The robots.txt of all hosts, and the work of type `T` that waits for one.
 pub(crate) struct RobotsGate<T> {
-    /// Somebody has asked for one.
+    /// Set when a run has asked for a robots.txt.
     is_used: AtomicBool,
     state: Mutex<State<T>>,
 }

@@ -18,7 +18,7 @@ const ITEM: u32 = 7;
 /// A random step. A number selects one of the segments that it can apply to.
 #[derive(Debug, Clone, Copy)]
 enum Step {
-    /// So many lanes are idle at each source.
+    /// This number of lanes is idle at each source.
     Invite(usize),
     /// A queued segment gets its lane.
     Claim(usize),
