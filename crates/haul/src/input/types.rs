@@ -78,9 +78,15 @@ fn kept(found: &DataType) -> Option<DataType> {
         | DataType::Utf8
         | DataType::Date32
         | DataType::Date64
+        | DataType::Time32(_)
+        | DataType::Time64(_)
+        | DataType::Binary
+        | DataType::FixedSizeBinary(_)
         | DataType::Decimal128(..)
-        | DataType::Timestamp(_, None) => Some(found.clone()),
+        | DataType::Decimal256(..)
+        | DataType::Timestamp(..) => Some(found.clone()),
         DataType::LargeUtf8 | DataType::Utf8View => Some(DataType::Utf8),
+        DataType::LargeBinary | DataType::BinaryView => Some(DataType::Binary),
         // What a dictionary stands for.
         DataType::Dictionary(_, value) => kept(value),
         DataType::List(item) | DataType::LargeList(item) => {

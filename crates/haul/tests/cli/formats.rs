@@ -5,10 +5,13 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray as _;
-use arrow_array::types::{Int32Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::types::{
+    Decimal128Type, Int32Type, Int64Type, Time64MicrosecondType, TimestampMicrosecondType,
+};
 use arrow_array::{
-    Array as _, ArrayRef, Date32Array, DictionaryArray, Float32Array, Int16Array, ListArray,
-    RecordBatch, StringArray, TimestampMicrosecondArray,
+    Array as _, ArrayRef, BinaryArray, Date32Array, Decimal128Array, DictionaryArray, Float32Array,
+    Int16Array, ListArray, RecordBatch, StringArray, Time64MicrosecondArray,
+    TimestampMicrosecondArray,
 };
 use origin::{Body, Origin, Script};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -425,7 +428,33 @@ fn write_typed(sandbox: &Sandbox, origin: &Origin) {
                 1_700_000_000_000_001,
             ])),
         ),
+        (
+            "updated",
+            Arc::new(
+                TimestampMicrosecondArray::from(vec![0, 1_700_000_000_000_001])
+                    .with_timezone("Europe/Paris"),
+            ),
+        ),
         ("day", Arc::new(Date32Array::from(vec![0, 20_000]))),
+        (
+            "opens",
+            Arc::new(Time64MicrosecondArray::from(vec![
+                Some(3_600_000_001),
+                None,
+            ])),
+        ),
+        (
+            "key",
+            Arc::new(BinaryArray::from_opt_vec(vec![Some(b"\0\xff"), None])),
+        ),
+        (
+            "price",
+            Arc::new(
+                Decimal128Array::from(vec![Some(-1999), None])
+                    .with_precision_and_scale(30, 2)
+                    .unwrap(),
+            ),
+        ),
         ("tag", Arc::new(tags)),
         ("numbers", Arc::new(lists)),
     ];
@@ -464,14 +493,25 @@ fn carried_columns_keep_their_types() {
             ("small", "Int16"),
             ("share", "Float32"),
             ("seen", "Timestamp(µs)"),
+            ("updated", "Timestamp(µs, \"Europe/Paris\")"),
             ("day", "Date32"),
+            ("opens", "Time64(µs)"),
+            ("key", "Binary"),
+            ("price", "Decimal128(30, 2)"),
             ("tag", "Utf8"),
             ("numbers", "List(Int64)"),
         ] {
             assert_eq!(column(name).data_type().to_string(), shown, "{name}");
         }
-        let seen = column("seen").as_primitive::<TimestampMicrosecondType>();
-        assert_eq!(seen.values(), &[0, 1_700_000_000_000_001]);
+        for name in ["seen", "updated"] {
+            let seen = column(name).as_primitive::<TimestampMicrosecondType>();
+            assert_eq!(seen.values(), &[0, 1_700_000_000_000_001], "{name}");
+        }
+        let opens = column("opens").as_primitive::<Time64MicrosecondType>();
+        assert_eq!(opens.value(0), 3_600_000_001);
+        assert_eq!(column("key").as_binary::<i32>().value(0), b"\0\xff");
+        let price = column("price").as_primitive::<Decimal128Type>();
+        assert_eq!(price.value(0), -1999);
         assert_eq!(column("small").null_count(), 1);
     }
 }

@@ -323,7 +323,11 @@ mod tests {
         huge[at..at + 8].copy_from_slice(&(1_i64 << 50).to_le_bytes());
         let (rows, error) = read(&huge);
         assert_eq!(rows, 0);
-        assert!(error.unwrap().to_string().contains("decompressed"));
+        let error = error.unwrap().to_string();
+        assert!(
+            error.contains("too long when it is decompressed"),
+            "{error}"
+        );
     }
 
     #[test]

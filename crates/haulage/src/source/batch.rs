@@ -6,17 +6,19 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{
-    Array, BinaryArray, LargeBinaryArray, LargeStringArray, RecordBatch, StringArray,
+    Array, ArrayRef, BinaryArray, LargeBinaryArray, LargeStringArray, RecordBatch, StringArray,
     StringViewArray,
 };
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_json::writer::{EncoderOptions, make_encoder};
-use arrow_schema::{ArrowError, DataType, Schema};
+use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema};
+use serde_json::Value;
 
 use super::base::Base;
 use super::cells::{Cells, Role, Roles};
 use super::options::{ListOptions, input};
 use super::prefix::UrlParser;
+use super::zones::column_in_utc;
 use crate::error::Error;
 use crate::request::Row;
 use crate::row_location::RowLocation;
@@ -106,19 +108,9 @@ impl BatchRows {
         rows.resize_with(batch.num_rows(), Cells::default);
         let schema = batch.schema();
         for ((role, column), field) in self.roles.iter().zip(batch.columns()).zip(schema.fields()) {
+            let column = &column_in_utc(column)?;
             if let Role::Carried(name) = role {
-                let options = EncoderOptions::default();
-                let mut encoder = make_encoder(field, column, &options)?;
-                let mut json = Vec::new();
-                for (at, cells) in rows.iter_mut().enumerate() {
-                    json.clear();
-                    if encoder.is_null(at) {
-                        json.extend_from_slice(b"null");
-                    } else {
-                        encoder.encode(at, &mut json);
-                    }
-                    cells.carry(name, &String::from_utf8_lossy(&json));
-                }
+                carry(name, field, column, &mut rows)?;
                 continue;
             }
             let texts = Texts::of(column)?;
@@ -131,6 +123,37 @@ impl BatchRows {
         self.cells.extend(rows);
         Ok(())
     }
+}
+
+/// Carries the values of a column as JSON. Those that have no form in JSON are texts.
+fn carry(
+    name: &Arc<str>,
+    field: &FieldRef,
+    column: &ArrayRef,
+    rows: &mut [Cells],
+) -> Result<(), ArrowError> {
+    let options = EncoderOptions::default();
+    let field = Field::clone(field).with_data_type(column.data_type().clone());
+    let field = FieldRef::new(field);
+    let Ok(mut encoder) = make_encoder(&field, column, &options) else {
+        let texts = Texts::of(column)?;
+        for (at, cells) in rows.iter_mut().enumerate() {
+            let text = column.is_valid(at).then(|| texts.get(at)).transpose()?;
+            cells.carry(name, &Value::from(text).to_string());
+        }
+        return Ok(());
+    };
+    let mut json = Vec::new();
+    for (at, cells) in rows.iter_mut().enumerate() {
+        json.clear();
+        if encoder.is_null(at) {
+            json.extend_from_slice(b"null");
+        } else {
+            encoder.encode(at, &mut json);
+        }
+        cells.carry(name, &String::from_utf8_lossy(&json));
+    }
+    Ok(())
 }
 
 /// The values of a column as texts.
@@ -176,8 +199,12 @@ pub(super) fn unusable(cause: &dyn std::error::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use arrow_array::types::Int32Type;
-    use arrow_array::{ArrayRef, DictionaryArray, Float64Array, Int64Array};
+    use arrow_array::builder::{ListBuilder, TimestampMillisecondBuilder};
+    use arrow_array::types::{Int32Type, IntervalDayTimeType};
+    use arrow_array::{
+        DictionaryArray, Float64Array, Int64Array, IntervalDayTimeArray, TimestampMillisecondArray,
+    };
+    use arrow_schema::TimeUnit;
 
     use super::*;
 
@@ -198,5 +225,48 @@ mod tests {
             let texts = Texts::of(&column).unwrap();
             assert_eq!(texts.get(1).unwrap(), text, "{}", column.data_type());
         }
+    }
+
+    /// Returns what is carried of a column, row by row.
+    fn carried(column: ArrayRef) -> Vec<String> {
+        let urls: ArrayRef = Arc::new(StringArray::from(vec!["http://h/"; column.len()]));
+        let batch = RecordBatch::try_from_iter_with_nullable([
+            ("url", urls, false),
+            ("more", column, true),
+        ]);
+        let batch = batch.unwrap();
+        let options = ListOptions {
+            carries: true,
+            ..ListOptions::default()
+        };
+        let projection = Projection::of(&batch.schema(), &options).unwrap();
+        let mut rows = BatchRows::new("list".into(), None, projection);
+        rows.add(&batch).unwrap();
+        std::iter::from_fn(|| rows.next())
+            .map(|row| row.unwrap().carried()[0].1.to_string())
+            .collect()
+    }
+
+    #[test]
+    fn times_with_a_zone_are_carried_in_utc() {
+        let time = || TimestampMillisecondArray::from(vec![Some(1500), None]);
+        for zone in ["UTC", "Europe/Paris", "+02:00", "no zone"] {
+            let times: ArrayRef = Arc::new(time().with_timezone(zone));
+            let expected = ["\"1970-01-01T00:00:01.500Z\"", "null"];
+            assert_eq!(carried(times), expected, "{zone}");
+        }
+        let tokyo = DataType::Timestamp(TimeUnit::Millisecond, Some("Asia/Tokyo".into()));
+        let times = TimestampMillisecondBuilder::new().with_data_type(tokyo);
+        let mut lists = ListBuilder::new(times);
+        lists.append_value([Some(1500), None]);
+        let expected = ["[\"1970-01-01T00:00:01.500Z\",null]"];
+        assert_eq!(carried(Arc::new(lists.finish())), expected);
+    }
+
+    #[test]
+    fn values_without_a_form_in_json_are_carried_as_texts() {
+        let spans =
+            IntervalDayTimeArray::from(vec![Some(IntervalDayTimeType::make_value(3, 0)), None]);
+        assert_eq!(carried(Arc::new(spans)), ["\"3 days\"", "null"]);
     }
 }

@@ -31,8 +31,6 @@ mod metalink;
 mod options;
 #[cfg(feature = "parquet")]
 mod parquet;
-#[cfg(feature = "parquet")]
-mod parquet_claims;
 mod pattern;
 pub(crate) mod prefix;
 mod sample;
@@ -40,6 +38,8 @@ mod shard;
 mod sitemap;
 mod text;
 mod xml;
+#[cfg(feature = "parquet")]
+mod zones;
 
 pub use aria2::Aria2;
 #[cfg(feature = "parquet")]

@@ -9,8 +9,8 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray as _;
-use arrow_array::types::TimestampMillisecondType;
 use arrow_array::{ArrayRef, RecordBatch};
+use arrow_cast::cast;
 use arrow_ipc::writer::FileWriter;
 use arrow_json::ReaderBuilder;
 use arrow_json::reader::Decoder;
@@ -95,14 +95,13 @@ impl Shape {
         }
     }
 
-    /// Returns the fields of the table, with `error` as a structure and the time zone as an offset,
-    /// as JSON has them.
-    fn json_fields(&self) -> Vec<Field> {
+    /// Returns the fields of the rows, with `error` as a structure.
+    fn row_fields(&self) -> Vec<Field> {
         let text = |name: &str| Field::new(name, DataType::Utf8, true);
         let number = |name: &str| Field::new(name, DataType::Int64, true);
         let count = |name: &str| Field::new(name, DataType::Int32, true);
         let error = DataType::Struct(vec![text("kind"), text("message")].into());
-        let started = DataType::Timestamp(TimeUnit::Millisecond, Some("+00:00".into()));
+        let started = DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()));
         let mut fields = vec![
             number("row"),
             text("input"),
@@ -169,7 +168,7 @@ enum Table<W: Write + Send> {
 impl<W: Write + Send> Encoder<W> {
     /// Begins a table for rows of this shape.
     pub(crate) fn new(shape: Shape, format: ColumnFormat, out: W) -> io::Result<Self> {
-        let fields = shape.json_fields();
+        let fields = shape.row_fields();
         let schema = Arc::new(Schema::new(table_fields(&fields)));
         let table = match format {
             ColumnFormat::Parquet => {
@@ -186,6 +185,7 @@ impl<W: Write + Send> Encoder<W> {
             }
         };
         // One more than there ever are at once, so that it never refuses a row.
+        let fields: Vec<_> = fields.iter().map(field_in_utc).collect();
         let decoder = ReaderBuilder::new(Arc::new(Schema::new(fields)))
             .with_batch_size(BATCH_ROWS + 1)
             .build_decoder();
@@ -234,7 +234,7 @@ impl<W: Write + Send> Encoder<W> {
         let Some(batch) = self.decoder.flush().map_err(of_arrow)? else {
             return Ok(());
         };
-        let columns = table_columns(batch.columns());
+        let columns = table_columns(batch.columns(), &self.schema)?;
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(of_arrow)?;
         match &mut self.table {
             Table::Parquet(writer) => {
@@ -249,8 +249,7 @@ impl<W: Write + Send> Encoder<W> {
     }
 }
 
-/// Returns the fields of a table: those of JSON, but with those of `error` alone, and UTC as a
-/// name.
+/// Returns the fields of a table: those of the rows, with the parts of `error` as fields.
 fn table_fields(fields: &[Field]) -> Vec<Field> {
     let fields = fields.iter().flat_map(|field| match field.data_type() {
         DataType::Struct(parts) if field.name() == "error" => parts
@@ -260,35 +259,45 @@ fn table_fields(fields: &[Field]) -> Vec<Field> {
                 Field::new(name, part.data_type().clone(), true)
             })
             .collect(),
-        DataType::Timestamp(unit, Some(_)) if field.name() == "started" => {
-            let utc = DataType::Timestamp(*unit, Some("UTC".into()));
-            vec![Field::new(field.name(), utc, true)]
-        }
         _ => vec![field.clone()],
     });
     fields.collect()
 }
 
-/// Returns the columns for [`table_fields`]. Only `error` is a structure, and only `started` a time
-/// whose zone is an offset; both come before all carried columns.
-fn table_columns(columns: &[ArrayRef]) -> Vec<ArrayRef> {
-    let (mut has_error, mut has_started) = (false, false);
-    let mut table = Vec::with_capacity(columns.len() + 1);
-    for column in columns {
-        if let (false, Some(error)) = (has_error, column.as_struct_opt()) {
-            has_error = true;
-            table.extend(error.columns().iter().map(Arc::clone));
-        } else if let (false, Some(started)) = (
-            has_started,
-            column.as_primitive_opt::<TimestampMillisecondType>(),
-        ) {
-            has_started = true;
-            table.push(Arc::new(started.clone().with_timezone("UTC")));
-        } else {
-            table.push(Arc::clone(column));
+/// Returns the columns of the rows as those of a table with these fields. `error` comes before all
+/// carried columns.
+fn table_columns(columns: &[ArrayRef], table: &Schema) -> io::Result<Vec<ArrayRef>> {
+    let mut has_error = false;
+    let parts = columns
+        .iter()
+        .flat_map(|column| match column.as_struct_opt() {
+            Some(error) if !has_error => {
+                has_error = true;
+                error.columns().to_vec()
+            }
+            _ => vec![Arc::clone(column)],
+        });
+    let columns = parts.zip(table.fields());
+    columns
+        .map(|(column, field)| match field.data_type() {
+            found if found == column.data_type() => Ok(column),
+            // Only the zones of times differ.
+            found => cast(&column, found).map_err(of_arrow),
+        })
+        .collect()
+}
+
+/// Returns a field whose times are in UTC, which needs no database of zones, as JSON has them.
+fn field_in_utc(field: &Field) -> Field {
+    let found = match field.data_type() {
+        DataType::Timestamp(unit, Some(_)) => DataType::Timestamp(*unit, Some("+00:00".into())),
+        DataType::List(item) => DataType::List(Arc::new(field_in_utc(item))),
+        DataType::Struct(fields) => {
+            DataType::Struct(fields.iter().map(|field| field_in_utc(field)).collect())
         }
-    }
-    table
+        found => found.clone(),
+    };
+    field.clone().with_data_type(found)
 }
 
 /// Adds a row to `out` with the text of JSON where a column holds JSON, and with members that have

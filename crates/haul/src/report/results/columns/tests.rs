@@ -1,6 +1,6 @@
 use std::time::{Duration, UNIX_EPOCH};
 
-use arrow_array::types::{Int16Type, Int64Type};
+use arrow_array::types::{Int16Type, Int64Type, TimestampMillisecondType};
 
 use super::*;
 use crate::report::row::{CarriedNames, write_line};

@@ -1,5 +1,9 @@
 //! Lists in Parquet files: read group by group, and only the columns that are needed.
 
+mod checked;
+mod layout;
+mod walk;
+
 use std::fs::File;
 use std::io;
 use std::iter::FusedIterator;
@@ -10,10 +14,10 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::file::reader::ChunkReader;
 
+use self::checked::Checked;
 use super::batch::{BatchRows, Projection, ROWS, unusable};
 use super::decoding::guarded;
 use super::options::ListOptions;
-use super::parquet_claims::Checked;
 use crate::error::Error;
 use crate::request::Row;
 
