@@ -6,22 +6,27 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use haulage::{Engine, EngineOptions, RunOptions};
 use tokio::runtime::{Builder, Handle};
 
 use crate::http::{self, Guard, Server, Tls, tls};
-use crate::hub::Hub;
+use crate::hub::{About, Hub, Parts};
+use crate::lists::Lists;
 use crate::options::Folders;
 use crate::recorder::Recorder;
 use crate::rpc::Secret;
 use crate::store::Store;
+use crate::tools::Tools;
 use crate::{file, secret_file, systemd};
 
 /// The name of the file with the secret, in the folder of the state.
 const SECRET: &str = "rpc-secret";
 /// The name of the database, in the folder of the state.
 const DATABASE: &str = "serve.db";
+/// The name of the folder of lists, in the folder of the state.
+const LISTS: &str = "lists";
 
 /// What a daemon is made of.
 #[derive(Debug)]
@@ -46,6 +51,8 @@ pub struct Settings {
     pub engine: EngineOptions,
     /// What holds for a download of which a client says nothing else.
     pub defaults: RunOptions,
+    /// What the daemon does not do itself.
+    pub tools: Arc<dyn Tools>,
 }
 
 /// Who may use a daemon.
@@ -142,7 +149,7 @@ struct Prepared {
 fn prepare(settings: Settings, runtime: &Handle) -> Result<Prepared, Problem> {
     let address = address_of(&settings.listen)?;
     check(&settings, address)?;
-    make_private_folder(&settings.state).map_err(about(&settings.state))?;
+    file::make_private_folder(&settings.state).map_err(about(&settings.state))?;
     std::fs::create_dir_all(&settings.dir).map_err(about(&settings.dir))?;
     let folders = Folders::new(&settings.dir, &settings.allowed_dirs)
         .and_then(|folders| folders.without(&settings.state))
@@ -165,13 +172,20 @@ fn prepare(settings: Settings, runtime: &Handle) -> Result<Prepared, Problem> {
             .global
             .set("max-concurrent-downloads", &most.max(1).to_string());
     }
-    let recorder = Recorder::start(store).map_err(about(&database))?;
+    let lists = settings.state.join(LISTS);
+    let lists = Lists::in_folder(lists.clone()).map_err(about(&lists))?;
+    let known = earlier.downloads.iter().map(|download| download.gid);
+    lists
+        .keep_only(&known.collect())
+        .map_err(about(&settings.state))?;
+    let recorder = Recorder::start(store, lists.clone()).map_err(about(&database))?;
     let listener = TcpListener::bind(address).and_then(|listener| {
         listener.set_nonblocking(true)?;
         Ok(listener)
     });
     let listener = listener.map_err(about(Path::new(&settings.listen)))?;
     let address = listener.local_addr().unwrap_or(address);
+    let per_host = settings.engine.per_host;
     let engine = Engine::start(settings.engine).map_err(|error| Problem(error.to_string()))?;
     let guard = Guard::new(
         settings.allowed_origins,
@@ -179,15 +193,21 @@ fn prepare(settings: Settings, runtime: &Handle) -> Result<Prepared, Problem> {
         tls.is_some(),
     );
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let hub = Hub::new(
+    let hub = Hub::new(Parts {
         engine,
-        settings.defaults,
+        tools: settings.tools,
+        base: settings.defaults,
         folders,
+        lists,
         earlier,
         recorder,
         secret,
-        runtime.clone(),
-    );
+        about: About {
+            started: SystemTime::now(),
+            per_host,
+        },
+        runtime: runtime.clone(),
+    });
     Ok(Prepared {
         listener,
         server: Server {
@@ -262,13 +282,6 @@ fn secret_of(settings: &Settings) -> Result<(Secret, Option<PathBuf>), Problem> 
 
 fn read_tls(files: &TlsFiles) -> Result<Tls, Problem> {
     tls::read(&files.certificate, &files.key).map_err(about(&files.certificate))
-}
-
-/// Makes a folder that only its owner can read, unless it is there.
-fn make_private_folder(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true).mode(0o700).create(path)
 }
 
 fn about<E: fmt::Display>(path: &Path) -> impl FnOnce(E) -> Problem {

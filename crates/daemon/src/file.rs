@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 /// Makes an empty file that only its owner can read, unless there is a file.
@@ -17,6 +17,29 @@ pub(crate) fn make_private(path: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.append(true).create(true).mode(0o600);
     options.open(path).map(drop)
+}
+
+/// Makes a file that only its owner can read.
+///
+/// # Errors
+/// When it cannot be made, or is there.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the files of the daemon are no downloads"
+)]
+pub(crate) fn create_private(path: &Path) -> io::Result<fs::File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    options.open(path)
+}
+
+/// Makes a folder that only its owner can read, unless it is there.
+///
+/// # Errors
+/// When it cannot be made.
+pub(crate) fn make_private_folder(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700).create(path)
 }
 
 /// Replaces a file as a whole; only its owner can read it. Who reads it gets what was there before,

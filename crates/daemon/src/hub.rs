@@ -1,7 +1,7 @@
 //! Connects clients, downloads and the recorded queue, under one lock.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use haulage::{Engine, RunOptions};
 use serde_json::Value;
@@ -11,6 +11,7 @@ use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 use crate::file;
+use crate::lists::Lists;
 use crate::options::Folders;
 use crate::queue::{Gid, Queue};
 use crate::recorder::Recorder;
@@ -18,6 +19,7 @@ use crate::rpc::{self, Answer, Secret};
 use crate::runner::EngineRunner;
 use crate::service::{Finish, Service};
 use crate::store::Recorded;
+use crate::tools::Tools;
 
 /// How many notifications wait for a client that is slow; it misses others.
 const BACKLOG: usize = 1024;
@@ -26,12 +28,44 @@ const TICK: Duration = Duration::from_millis(500);
 /// How long runs may take to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// What does not change while the daemon runs.
+#[derive(Debug)]
+pub(crate) struct About {
+    pub(crate) started: SystemTime,
+    /// The most requests to one host at once; `None` if haul finds them.
+    pub(crate) per_host: Option<usize>,
+}
+
+/// What a daemon is made of.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) engine: Engine,
+    pub(crate) tools: Arc<dyn Tools>,
+    /// What holds for a download of which nothing else is said.
+    pub(crate) base: RunOptions,
+    pub(crate) folders: Folders,
+    pub(crate) lists: Lists,
+    pub(crate) earlier: Recorded,
+    pub(crate) recorder: Recorder,
+    pub(crate) secret: Secret,
+    pub(crate) about: About,
+    /// Where downloads are driven.
+    pub(crate) runtime: Handle,
+}
+
+/// A change could not be recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NotRecorded;
+
 /// The daemon, without its network.
 #[derive(Debug)]
 pub(crate) struct Hub {
     service: Mutex<Service<EngineRunner>>,
     recorder: Recorder,
     secret: Secret,
+    pub(crate) lists: Lists,
+    pub(crate) tools: Arc<dyn Tools>,
+    pub(crate) about: About,
     notices: broadcast::Sender<Arc<str>>,
     /// Cancelled when a client has asked it to end.
     pub(crate) ending: CancellationToken,
@@ -40,30 +74,41 @@ pub(crate) struct Hub {
 }
 
 impl Hub {
-    /// Returns a daemon with what was recorded. `runtime` is where its downloads are driven.
-    pub(crate) fn new(
-        engine: Engine,
-        base: RunOptions,
-        folders: Folders,
-        earlier: Recorded,
-        recorder: Recorder,
-        secret: Secret,
-        runtime: Handle,
-    ) -> Arc<Self> {
+    /// Returns a daemon with what was recorded.
+    pub(crate) fn new(parts: Parts) -> Arc<Self> {
+        let Parts {
+            engine,
+            tools,
+            base,
+            folders,
+            lists,
+            earlier,
+            recorder,
+            secret,
+            about,
+            runtime,
+        } = parts;
         let queue = Queue::restored(earlier.downloads, earlier.stopped_total);
         Arc::new_cyclic(|hub: &Weak<Self>| {
             let hub = Weak::clone(hub);
-            let runner = EngineRunner::new(engine, runtime, move |gid, number, finish| {
+            let on_finish = move |gid, number, finish| {
                 if let Some(hub) = hub.upgrade() {
                     hub.finished(gid, number, finish);
                 }
-            });
+            };
+            let (used, read) = (Arc::clone(&tools), lists.clone());
+            let runner = EngineRunner::new(engine, used, read, runtime, on_finish);
             let seeds = fastrand::Rng::new();
-            let service = Service::new(queue, earlier.global, folders, base, runner, seeds);
+            let global = earlier.global;
+            let clock = SystemTime::now;
+            let service = Service::new(queue, global, folders, base, runner, seeds, clock);
             Self {
                 service: Mutex::new(service),
                 recorder,
                 secret,
+                lists,
+                tools,
+                about,
                 notices: broadcast::channel(BACKLOG).0,
                 ending: CancellationToken::new(),
                 closing: CancellationToken::new(),
@@ -78,9 +123,35 @@ impl Hub {
         drop(self.after(&mut service));
     }
 
-    /// Returns whether callers need a secret.
-    pub(crate) fn has_secret(&self) -> bool {
-        self.secret.is_set()
+    /// Returns the secret that callers need.
+    pub(crate) fn secret(&self) -> &Secret {
+        &self.secret
+    }
+
+    /// Looks at what there is.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&Service<EngineRunner>) -> T) -> T {
+        look(&self.lock())
+    }
+
+    /// Changes something. When this returns, the change is recorded.
+    ///
+    /// # Errors
+    /// When it could not be recorded.
+    pub(crate) async fn change<T>(
+        &self,
+        change: impl FnOnce(&mut Service<EngineRunner>) -> T,
+    ) -> Result<T, NotRecorded> {
+        let (result, recorded) = {
+            let mut service = self.lock();
+            let result = change(&mut service);
+            (result, self.after(&mut service))
+        };
+        if let Some(recorded) = recorded
+            && !recorded.await.unwrap_or(false)
+        {
+            return Err(NotRecorded);
+        }
+        Ok(result)
     }
 
     /// Answers the body of a request. What it has changed is recorded then.
@@ -99,20 +170,8 @@ impl Hub {
         &self,
         answer: impl FnOnce(&mut Service<EngineRunner>, &Secret) -> Answer,
     ) -> Answer {
-        let (answer, recorded) = {
-            let mut service = self.lock();
-            let answer = answer(&mut service, &self.secret);
-            let recorded = self.after(&mut service);
-            (answer, recorded)
-        };
-        let Some(recorded) = recorded else {
-            return answer;
-        };
-        if recorded.await.unwrap_or(false) {
-            answer
-        } else {
-            rpc::not_recorded()
-        }
+        let answered = self.change(|service| answer(service, &self.secret)).await;
+        answered.unwrap_or_else(|NotRecorded| rpc::not_recorded())
     }
 
     /// Returns the notifications from now on, as JSON.

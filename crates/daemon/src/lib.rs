@@ -15,10 +15,12 @@
 //! | `hub` | where these meet: one lock around the service |
 //! | `daemon` | starts all of it, and stops it |
 
+mod api;
 mod daemon;
 mod file;
 mod http;
 mod hub;
+mod lists;
 mod options;
 mod queue;
 mod recorder;
@@ -28,5 +30,9 @@ mod secret_file;
 mod service;
 mod store;
 mod systemd;
+mod tools;
 
 pub use self::daemon::{Access, Problem, Ready, Settings, TlsFiles, run};
+pub use self::tools::{
+    ListFile, MetricsText, OpenList, RecordedList, Refused, ResultsFormat, Tools,
+};

@@ -5,6 +5,7 @@ use std::thread::{self, JoinHandle};
 
 use tokio::sync::oneshot;
 
+use crate::lists::Lists;
 use crate::service::Unrecorded;
 use crate::store::Store;
 
@@ -24,16 +25,16 @@ struct Change {
 }
 
 impl Recorder {
-    /// Starts the thread.
+    /// Starts the thread. It removes the files of lists whose runs are forgotten.
     ///
     /// # Errors
     /// When there can be no more threads.
-    pub(crate) fn start(store: Store) -> std::io::Result<Self> {
+    pub(crate) fn start(store: Store, lists: Lists) -> std::io::Result<Self> {
         let (changes, received) = mpsc::channel();
         let name = "haulage-queue".to_owned();
         let thread = thread::Builder::new()
             .name(name)
-            .spawn(move || record(store, &received))?;
+            .spawn(move || record(store, &lists, &received))?;
         Ok(Self {
             changes: Some(changes),
             thread: Some(thread),
@@ -60,7 +61,7 @@ impl Drop for Recorder {
     }
 }
 
-fn record(mut store: Store, changes: &Receiver<Change>) {
+fn record(mut store: Store, lists: &Lists, changes: &Receiver<Change>) {
     while let Ok(first) = changes.recv() {
         let mut group = vec![first];
         group.extend(changes.try_iter().take(MOST - 1));
@@ -69,6 +70,14 @@ fn record(mut store: Store, changes: &Receiver<Change>) {
             tracing::error!(target: "haulage::daemon", %error, "the queue cannot be recorded");
         }
         for change in group {
+            if written.is_ok() {
+                change
+                    .what
+                    .batch
+                    .gone
+                    .iter()
+                    .for_each(|gid| lists.remove(*gid));
+            }
             // Its caller may have gone.
             let _ = change.done.send(written.is_ok());
         }

@@ -18,6 +18,8 @@ pub use crate::config::Takes;
 use crate::config::call::{self, Call};
 pub use crate::cookies::CookieFile;
 pub use crate::exit::{Exit, Problem};
+#[cfg(feature = "program")]
+use crate::input::Count;
 use crate::input::{GivenAs, Inputs};
 use crate::settings::{self, Basis};
 pub use crate::start::WhenBusy;
@@ -145,6 +147,28 @@ pub struct ListFile {
 /// # Errors
 /// When an option or the file cannot be used.
 pub fn list(path: &Path, given: &[(String, Option<OsString>)]) -> Result<ListFile, Problem> {
+    let inputs = inputs(path, given)?;
+    let (sources, told) = inputs.into_parts();
+    let rows = Box::new(sources.flatten());
+    Ok(ListFile {
+        rows,
+        broken: told.broken,
+    })
+}
+
+/// Returns what is known of the number of rows of a list, as by [`list`].
+///
+/// # Errors
+/// When an option or the file cannot be used.
+#[cfg(feature = "program")]
+pub(crate) fn counts(
+    path: &Path,
+    given: &[(String, Option<OsString>)],
+) -> Result<Vec<Count>, Problem> {
+    Ok(inputs(path, given)?.counts())
+}
+
+fn inputs(path: &Path, given: &[(String, Option<OsString>)]) -> Result<Inputs, Problem> {
     let call = Call::read(given).map_err(in_keywords)?;
     if call::is_standard_input(path) {
         return Err(Problem::usage("a list is not read from standard input")
@@ -161,12 +185,7 @@ pub fn list(path: &Path, given: &[(String, Option<OsString>)]) -> Result<ListFil
         return Err(Problem::usage("a list is read from a file, not from a URL")
             .hint("download the list first"));
     }
-    let (sources, told) = inputs.into_parts();
-    let rows = Box::new(sources.flatten());
-    Ok(ListFile {
-        rows,
-        broken: told.broken,
-    })
+    Ok(inputs)
 }
 
 /// An option that may be given.

@@ -9,5 +9,7 @@ mod file;
 mod html;
 mod page;
 
+#[cfg(feature = "program")]
+pub(crate) use self::command::of_list;
 pub(crate) use self::command::print;
 pub(crate) use self::file::{PageFile, PagePlan};

@@ -1,8 +1,12 @@
 //! Reports where they are left out.
 
 use std::convert::Infallible;
+#[cfg(feature = "program")]
+use std::path::Path;
 use std::path::PathBuf;
 
+#[cfg(feature = "program")]
+use haulage::{Error, ErrorKind};
 use haulage::{Event, Run};
 
 use crate::args::ReportArgs;
@@ -37,6 +41,12 @@ pub(crate) fn print(arguments: &ReportArgs) -> Result<Exit, Problem> {
     let folder = arguments.directory.display();
     let _ = &arguments.output;
     Err(left_out(&format!("there is no report on {folder}")))
+}
+
+#[cfg(feature = "program")]
+pub(crate) fn of_list(folder: &Path, _: &str, _: &str, _: &str) -> Result<String, Error> {
+    let problem = left_out(&format!("there is no report on {}", folder.display()));
+    Err(Error::new(ErrorKind::Input, problem.message))
 }
 
 fn left_out(what: &str) -> Problem {

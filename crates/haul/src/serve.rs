@@ -1,10 +1,14 @@
 //! `haul serve`: the daemon.
 
+mod tools;
+
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use haulage::{EngineOptions, FileNames, RunOptions};
 use haulage_daemon::{Access, Ready, Settings, TlsFiles};
 
+use self::tools::CommandTools;
 use crate::args::ServeArgs;
 use crate::exit::{Exit, Problem};
 use crate::report;
@@ -64,6 +68,7 @@ fn settings(arguments: &ServeArgs) -> Result<Settings, Problem> {
         }),
         engine,
         defaults,
+        tools: Arc::new(CommandTools::default()),
     })
 }
 

@@ -109,7 +109,9 @@ pub use priority::Priority;
 pub use request::{BadRow, Request, Row};
 pub use row_location::RowLocation;
 pub use series::{HostSample, Sample, thin};
-pub use state::{RecordedRun, Results, recorded_runs, results};
+pub use state::{
+    QueriedRows, RecordedRun, Results, RowQuery, query_rows, recorded_runs, results, results_of,
+};
 
 /// Downloads a list: starts an [`Engine`] for this one run, and returns the outcomes as items end.
 /// Dropping them stops it.

@@ -16,6 +16,7 @@ use http::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
@@ -29,6 +30,7 @@ use tokio_rustls::TlsAcceptor;
 
 pub(crate) use self::guard::Guard;
 use self::guard::Refusal;
+use crate::api;
 use crate::hub::Hub;
 use crate::rpc::Answer;
 
@@ -52,7 +54,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How long connections may take to end.
 const GRACE: Duration = Duration::from_secs(3);
 
-type Text = Full<Bytes>;
+/// The body of a response.
+pub(crate) type Body = UnsyncBoxBody<Bytes, Infallible>;
 
 /// What all connections share.
 #[derive(Debug)]
@@ -82,9 +85,14 @@ impl Turnstile {
     /// Waits if the answer is a refusal.
     async fn delay(&self, answer: &Answer) {
         if answer.refused {
-            let _turn = self.0.lock().await;
-            time::sleep(REFUSAL_TIME).await;
+            self.refuse().await;
         }
+    }
+
+    /// Waits before a refusal.
+    pub(crate) async fn refuse(&self) {
+        let _turn = self.0.lock().await;
+        time::sleep(REFUSAL_TIME).await;
     }
 }
 
@@ -153,7 +161,7 @@ where
 }
 
 /// Returns the response to a request.
-async fn respond(request: Request<Incoming>, server: &Server) -> Response<Text> {
+async fn respond(request: Request<Incoming>, server: &Server) -> Response<Body> {
     let (origin, response) = match server.guard.check(request.headers()) {
         Err(Refusal::Host) => {
             let why = "this name is none of the daemon's; use its address\n";
@@ -172,7 +180,7 @@ async fn respond(request: Request<Incoming>, server: &Server) -> Response<Text> 
 }
 
 /// Lets a page of a foreign origin that is allowed read a response.
-fn with_origin(mut response: Response<Text>, origin: Option<HeaderValue>) -> Response<Text> {
+fn with_origin(mut response: Response<Body>, origin: Option<HeaderValue>) -> Response<Body> {
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(VARY, HeaderValue::from_static("Origin"));
@@ -182,9 +190,16 @@ fn with_origin(mut response: Response<Text>, origin: Option<HeaderValue>) -> Res
     response
 }
 
-async fn routed(mut request: Request<Incoming>, server: &Server) -> Response<Text> {
-    if request.uri().path() != "/jsonrpc" {
-        return text(StatusCode::NOT_FOUND, "the daemon is at /jsonrpc\n");
+async fn routed(mut request: Request<Incoming>, server: &Server) -> Response<Body> {
+    match request.uri().path() {
+        "/jsonrpc" => {}
+        path if path.starts_with(api::PREFIX) => {
+            if request.method() == Method::OPTIONS {
+                return preflight(&request, "GET, POST, PATCH, DELETE, OPTIONS");
+            }
+            return api::respond(request, server).await;
+        }
+        _ => return text(StatusCode::NOT_FOUND, "the daemon is at /jsonrpc\n"),
     }
     let (hub, turnstile) = (&server.hub, &server.turnstile);
     match *request.method() {
@@ -192,7 +207,7 @@ async fn routed(mut request: Request<Incoming>, server: &Server) -> Response<Tex
             websocket::open(&mut request, Arc::clone(hub), Arc::clone(turnstile))
         }
         // An image of any page could send it.
-        Method::GET if !hub.has_secret() => text(
+        Method::GET if !hub.secret().is_set() => text(
             StatusCode::FORBIDDEN,
             "without a secret, use POST or a WebSocket\n",
         ),
@@ -202,7 +217,7 @@ async fn routed(mut request: Request<Incoming>, server: &Server) -> Response<Tex
             answered(answer, turnstile).await
         }
         Method::POST => post(request.into_body(), server).await,
-        Method::OPTIONS => preflight(&request),
+        Method::OPTIONS => preflight(&request, "POST, GET, OPTIONS"),
         _ => {
             let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "use GET or POST\n");
             let allowed = HeaderValue::from_static("GET, POST, OPTIONS");
@@ -212,7 +227,7 @@ async fn routed(mut request: Request<Incoming>, server: &Server) -> Response<Tex
     }
 }
 
-async fn post(body: Incoming, server: &Server) -> Response<Text> {
+async fn post(body: Incoming, server: &Server) -> Response<Body> {
     const TOO_LARGE: &str = "at most 2 MiB are read\n";
     if usize::try_from(body.size_hint().lower()).is_ok_and(|length| length > MAX_BODY) {
         return text(StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE);
@@ -227,9 +242,9 @@ async fn post(body: Incoming, server: &Server) -> Response<Text> {
     answered(answer, &server.turnstile).await
 }
 
-async fn answered(answer: Answer, turnstile: &Turnstile) -> Response<Text> {
+async fn answered(answer: Answer, turnstile: &Turnstile) -> Response<Body> {
     turnstile.delay(&answer).await;
-    let mut response = Response::new(Full::from(answer.body.to_string()));
+    let mut response = Response::new(Full::from(answer.body.to_string()).boxed_unsync());
     let status = StatusCode::from_u16(answer.status);
     *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let content_type = HeaderValue::from_static("application/json-rpc");
@@ -238,10 +253,10 @@ async fn answered(answer: Answer, turnstile: &Turnstile) -> Response<Text> {
 }
 
 /// Answers a browser that asks what a page may send.
-fn preflight(request: &Request<Incoming>) -> Response<Text> {
+fn preflight(request: &Request<Incoming>, methods: &'static str) -> Response<Body> {
     let mut response = empty(StatusCode::OK);
     let headers = response.headers_mut();
-    let methods = HeaderValue::from_static("POST, GET, OPTIONS");
+    let methods = HeaderValue::from_static(methods);
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("1728000"));
     if let Some(wanted) = request.headers().get(ACCESS_CONTROL_REQUEST_HEADERS) {
@@ -250,16 +265,16 @@ fn preflight(request: &Request<Incoming>) -> Response<Text> {
     response
 }
 
-fn text(status: StatusCode, text: &'static str) -> Response<Text> {
-    let mut response = Response::new(Full::from(text));
+fn text(status: StatusCode, text: &'static str) -> Response<Body> {
+    let mut response = Response::new(Full::from(text).boxed_unsync());
     *response.status_mut() = status;
     let content_type = HeaderValue::from_static("text/plain; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, content_type);
     response
 }
 
-fn empty(status: StatusCode) -> Response<Text> {
-    let mut response = Response::new(Full::default());
+fn empty(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Full::default().boxed_unsync());
     *response.status_mut() = status;
     response
 }

@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
-use super::{MAX_BODY, Text, Turnstile, empty, text};
+use super::{Body, MAX_BODY, Turnstile, empty, text};
 use crate::hub::Hub;
 
 /// How long a client may take to read what it is sent.
@@ -34,7 +34,7 @@ pub(super) fn open(
     request: &mut Request<Incoming>,
     hub: Arc<Hub>,
     turnstile: Arc<Turnstile>,
-) -> Response<Text> {
+) -> Response<Body> {
     let headers = request.headers();
     let version = headers.get(SEC_WEBSOCKET_VERSION);
     let Some(key) = headers

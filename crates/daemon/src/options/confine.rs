@@ -40,6 +40,11 @@ impl Folders {
         Ok(self)
     }
 
+    /// Returns all folders, the default first.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Path> {
+        self.allowed.iter().map(PathBuf::as_path)
+    }
+
     /// Returns the default.
     pub(crate) fn default(&self) -> &Path {
         &self.default

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::confine::Folders;
-pub(crate) use self::plan::{Effective, Plan};
+pub(crate) use self::plan::{Effective, FilePlan, ListPlan, Plan, urgency};
 pub(crate) use self::table::{Scope, TABLE, scope};
 use self::value::Wrong;
 

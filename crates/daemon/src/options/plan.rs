@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use haulage::{
-    CookieJar, Credentials, Destination, Environment, Error, ErrorKind, Existing, NoProxy, Proxies,
-    Proxy, Request, RunOptions, StateDir, Verification,
+    CookieJar, Credentials, Destination, Environment, Error, ErrorKind, Existing, FileNames,
+    NoProxy, Priority, Proxies, Proxy, Request, RetryFailed, RunOptions, StateDir, Verification,
 };
 use http::HeaderValue;
 use http::header::REFERER;
 
 use super::{Folders, Options, value};
-use crate::queue::Download;
+use crate::queue::{Counts, Download, ListRun};
 
 /// The options that hold for a download: its own, then those for all.
 #[derive(Debug, Clone, Copy)]
@@ -21,16 +21,63 @@ pub(crate) struct Effective<'a> {
     pub(crate) global: &'a Options,
 }
 
-/// What the engine is told about a download.
+/// What a run is made of.
 #[derive(Debug)]
-pub(crate) struct Plan {
+pub(crate) enum Plan {
+    File(Box<FilePlan>),
+    List(Box<ListPlan>),
+}
+
+/// What the engine is told about a file.
+#[derive(Debug)]
+pub(crate) struct FilePlan {
     pub(crate) options: RunOptions,
     pub(crate) request: Request,
     /// The file that its cookies are read from.
     pub(crate) cookies: Option<PathBuf>,
 }
 
-impl Plan {
+/// What is known of a list before it is opened.
+#[derive(Debug, Clone)]
+pub(crate) struct ListPlan {
+    /// Where its files go.
+    pub(crate) folder: PathBuf,
+    /// Options of `haul` that were given for it.
+    pub(crate) options: Vec<(String, Option<String>)>,
+    /// Names its run among all of the folder.
+    pub(crate) title: String,
+    /// How its rows have ended so far.
+    pub(crate) counts: Counts,
+    /// Whether rows that have failed are tried again.
+    pub(crate) retries_failed: bool,
+    pub(crate) priority: Priority,
+    pub(crate) limit_rate: Option<NonZeroU64>,
+    /// Whether only public addresses are connected to.
+    pub(crate) public_only: bool,
+    /// Whether servers name files; otherwise its options decide.
+    pub(crate) names_from_server: bool,
+}
+
+impl ListPlan {
+    /// Adds what the daemon itself decides to the options of the list's run.
+    pub(crate) fn complete(&self, options: &mut RunOptions) {
+        options.destination = Destination::Directory(self.folder.clone());
+        options.state_dir = StateDir::Keep;
+        options.title.clone_from(&self.title);
+        options.priority = self.priority;
+        options.limit_rate = self.limit_rate.or(options.limit_rate);
+        options.route.public_only |= self.public_only;
+        options.attempt_details = true;
+        if self.names_from_server {
+            options.file_names = FileNames::FromServer;
+        }
+        if self.retries_failed {
+            options.retry_failed = RetryFailed::All;
+        }
+    }
+}
+
+impl FilePlan {
     /// Reads the cookies, which takes its time.
     ///
     /// # Errors
@@ -94,8 +141,10 @@ impl<'a> Effective<'a> {
         download: &Download,
         base: &RunOptions,
         folders: &Folders,
-    ) -> Result<Plan, Error> {
+    ) -> Result<FilePlan, Error> {
         let mut options = base.clone();
+        options.attempt_details = true;
+        options.priority = urgency(download.priority);
         options.destination = Destination::Directory(self.folder(folders)?);
         options.state_dir = StateDir::RemoveWhenDone;
         if let Some(existing) = self.existing() {
@@ -114,10 +163,34 @@ impl<'a> Effective<'a> {
         }
         let cookies = self.get("load-cookies").filter(|path| !path.is_empty());
         let cookies = cookies.map(|path| folders.resolve(path).ok_or_else(|| outside(path)));
-        Ok(Plan {
+        Ok(FilePlan {
             options,
             request: self.request(download)?,
             cookies: cookies.transpose()?,
+        })
+    }
+
+    /// Returns what is known of a list before it is opened.
+    ///
+    /// # Errors
+    /// Of kind `refused`, if its folder is none that files may be saved to.
+    pub(crate) fn plan_list(
+        &self,
+        download: &Download,
+        list: &ListRun,
+        base: &RunOptions,
+        folders: &Folders,
+    ) -> Result<ListPlan, Error> {
+        Ok(ListPlan {
+            folder: self.folder(folders)?,
+            options: list.options.clone(),
+            title: download.title(),
+            counts: list.counts,
+            retries_failed: list.retries_failed,
+            priority: urgency(download.priority),
+            limit_rate: self.rate("max-download-limit"),
+            public_only: base.route.public_only,
+            names_from_server: base.file_names == FileNames::FromServer,
         })
     }
 
@@ -245,6 +318,15 @@ impl<'a> Effective<'a> {
     }
 }
 
+/// Returns what a priority means to the engine.
+pub(crate) fn urgency(priority: i32) -> Priority {
+    match priority {
+        ..0 => Priority::Low,
+        0 => Priority::Normal,
+        1.. => Priority::High,
+    }
+}
+
 fn outside(path: &str) -> Error {
     let what = format!("{path:?} is no folder that the daemon may use; start it with --allow-dir");
     Error::new(ErrorKind::Refused, what)
@@ -262,7 +344,7 @@ mod tests {
     use super::*;
     use crate::queue::Gid;
 
-    fn plan(pairs: &[(&str, &str)], begun: bool) -> Plan {
+    fn plan(pairs: &[(&str, &str)], begun: bool) -> FilePlan {
         let mut own = Options::default();
         for (name, value) in pairs {
             own.set(name, value).unwrap();

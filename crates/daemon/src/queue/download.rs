@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Gid;
+use super::{Gid, ListRun};
 use crate::options::Options;
 
 /// Where a download is in its life.
@@ -42,7 +42,7 @@ impl State {
     }
 }
 
-/// A file that somebody wants, and what has become of it.
+/// A file, or a list of files, that somebody wants, and what has become of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Download {
     pub(crate) gid: Gid,
@@ -65,6 +65,24 @@ pub(crate) struct Download {
     pub(crate) path: Option<String>,
     /// How it ended; `None` while it is not over.
     pub(crate) ending: Option<Ending>,
+    /// What people call it; empty if it is named after its file.
+    #[serde(default)]
+    pub(crate) name: String,
+    /// Those with a higher one are added before others.
+    #[serde(default)]
+    pub(crate) priority: i32,
+    /// Milliseconds since 1970; 0 if an older version has added it.
+    #[serde(default)]
+    pub(crate) created: u64,
+    /// When its first run began, in milliseconds since 1970.
+    #[serde(default)]
+    pub(crate) started: Option<u64>,
+    /// When it was over, in milliseconds since 1970.
+    #[serde(default)]
+    pub(crate) ended: Option<u64>,
+    /// The list that it is; `None` if it is a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) list: Option<ListRun>,
 }
 
 /// How a download ended.
@@ -74,9 +92,22 @@ pub(crate) struct Ending {
     pub(crate) code: u8,
     /// Says why it failed; empty if it has not.
     pub(crate) message: String,
+    /// The kind of the error that it failed with; empty if it has not.
+    #[serde(default)]
+    pub(crate) kind: String,
 }
 
 impl Download {
+    /// Returns whether it is a list.
+    pub(crate) fn is_list(&self) -> bool {
+        self.list.is_some()
+    }
+
+    /// Returns what its runs are called where the engine records them.
+    pub(crate) fn title(&self) -> String {
+        format!("{} ({})", self.name, self.gid)
+    }
+
     /// Returns a download that has not begun.
     pub(crate) fn new(gid: Gid, uris: Vec<String>, options: Options) -> Self {
         Self {
@@ -91,6 +122,12 @@ impl Download {
             completed: 0,
             path: None,
             ending: None,
+            name: String::new(),
+            priority: 0,
+            created: 0,
+            started: None,
+            ended: None,
+            list: None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod download;
 mod gid;
+mod list_run;
 #[cfg(test)]
 mod tests;
 
@@ -9,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use self::download::{Download, Ending, State};
 pub(crate) use self::gid::Gid;
+pub(crate) use self::list_run::{Counts, ListRun};
 
 /// The distance between the ranks of neighbours. A download that is moved between two gets a rank
 /// between theirs, so that only one row has to be recorded.
@@ -25,6 +27,8 @@ pub(crate) struct Queue {
     active: BTreeMap<i64, Gid>,
     /// The oldest first.
     stopped: BTreeMap<i64, Gid>,
+    /// Those that are lists.
+    lists: BTreeSet<Gid>,
     /// How many have stopped, those that are forgotten included.
     stopped_total: u64,
     changes: Changes,
@@ -97,6 +101,7 @@ impl Queue {
         let mut were_active = BTreeMap::new();
         for download in recorded {
             let (gid, rank) = (download.gid, download.rank);
+            queue.note_list(&download);
             match download.state {
                 State::Active => drop(were_active.insert(rank, gid)),
                 State::Waiting => {
@@ -153,8 +158,44 @@ impl Queue {
         if download.state == State::Waiting {
             self.ready.insert(rank, gid);
         }
+        self.note_list(&download);
         self.downloads.insert(gid, download);
         self.changes.changed.insert(gid);
+    }
+
+    /// Returns the position of what is added with this priority: behind all that have at least as
+    /// much.
+    pub(crate) fn position_for(&self, priority: i32) -> usize {
+        let less_urgent = self.queued().rev();
+        let less_urgent = less_urgent.take_while(|download| download.priority < priority);
+        self.queued.len() - less_urgent.count()
+    }
+
+    /// Returns the position that the last one of the queue, which is this one, should have with
+    /// this priority.
+    pub(crate) fn position_before(&self, last: Gid, priority: i32) -> usize {
+        let less_urgent = self
+            .queued()
+            .rev()
+            .take_while(|download| download.gid == last || download.priority < priority);
+        self.queued.len() - less_urgent.count()
+    }
+
+    /// Lets a download that has stopped wait again, at the end of the queue. Returns whether it had
+    /// stopped.
+    pub(crate) fn wait_again(&mut self, gid: Gid) -> bool {
+        let rank = self.rank_at(usize::MAX);
+        let download = self.downloads.get_mut(&gid);
+        let Some(download) = download.filter(|download| download.state.is_stopped()) else {
+            return false;
+        };
+        self.stopped.remove(&download.rank);
+        (download.state, download.rank) = (State::Waiting, rank);
+        (download.ending, download.ended) = (None, None);
+        self.queued.insert(rank, gid);
+        self.ready.insert(rank, gid);
+        self.changes.changed.insert(gid);
+        true
     }
 
     /// Makes the first download that waits active, and returns it; `None` if none waits.
@@ -227,6 +268,15 @@ impl Queue {
         self.forget_if(gid, State::is_stopped)
     }
 
+    /// Forgets all files that have stopped, and no list.
+    pub(crate) fn forget_files(&mut self) {
+        let files = self.stopped().filter(|download| !download.is_list());
+        let files: Vec<_> = files.map(|download| download.gid).collect();
+        for gid in files {
+            self.forget(gid);
+        }
+    }
+
     /// Forgets the oldest downloads that have stopped, all but the last `most`.
     pub(crate) fn forget_all_but(&mut self, most: usize) {
         while self.stopped.len() > most
@@ -279,12 +329,36 @@ impl Queue {
         self.of(&self.queued)
     }
 
-    /// Returns a page of those that wait or are paused.
+    /// Returns the position of a download that waits or is paused; `None` if it does neither.
+    pub(crate) fn position(&self, gid: Gid) -> Option<usize> {
+        let rank = self.get(gid)?.rank;
+        (self.queued.get(&rank) == Some(&gid)).then(|| self.queued.range(..rank).count())
+    }
+
+    /// Returns how many downloads wait, and are not paused.
+    pub(crate) fn waiting(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// Returns how many are active, queued and stopped, without lists.
+    pub(crate) fn file_counts(&self) -> [usize; 3] {
+        let mut counts = self.counts();
+        for download in self.lists.iter().filter_map(|gid| self.downloads.get(gid)) {
+            counts[match download.state {
+                State::Active => 0,
+                State::Waiting | State::Paused => 1,
+                State::Complete | State::Error | State::Removed => 2,
+            }] -= 1;
+        }
+        counts
+    }
+
+    /// Returns a page of the files that wait or are paused.
     pub(crate) fn queued_page(&self, page: Page) -> Vec<&Download> {
         self.page_of(&self.queued, page)
     }
 
-    /// Returns a page of those that have stopped.
+    /// Returns a page of the files that have stopped.
     pub(crate) fn stopped_page(&self, page: Page) -> Vec<&Download> {
         self.page_of(&self.stopped, page)
     }
@@ -325,7 +399,7 @@ impl Queue {
 
     fn page_of(&self, ranks: &BTreeMap<i64, Gid>, page: Page) -> Vec<&Download> {
         let known = |gid: &Gid| self.downloads.get(gid);
-        let gids = ranks.values();
+        let gids = ranks.values().filter(|gid| !self.lists.contains(gid));
         if page.is_reversed {
             let gids = gids.rev().skip(page.skip).take(page.take);
             gids.filter_map(known).collect()
@@ -402,7 +476,14 @@ impl Queue {
         true
     }
 
+    fn note_list(&mut self, download: &Download) {
+        if download.is_list() {
+            self.lists.insert(download.gid);
+        }
+    }
+
     fn note_gone(&mut self, gid: Gid) {
+        self.lists.remove(&gid);
         self.changes.changed.remove(&gid);
         self.changes.gone.insert(gid);
     }

@@ -25,6 +25,7 @@ fn ended(code: u8) -> Ending {
     Ending {
         code,
         message: String::new(),
+        kind: String::new(),
     }
 }
 

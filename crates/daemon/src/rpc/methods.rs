@@ -87,17 +87,15 @@ pub(super) fn call<R: Runner>(
             done_if(service.pause(gid), gid, "cannot be paused now")
         }
         "aria2.pauseAll" | "aria2.forcePauseAll" => {
-            service.pause_all();
+            service.pause_files();
             ok()
         }
         "aria2.unpause" => {
             let gid = find(service, params)?;
-            let done = service.queue.unpause(gid);
-            service.schedule();
-            done_if(done, gid, "cannot be unpaused now")
+            done_if(service.unpause(gid), gid, "cannot be unpaused now")
         }
         "aria2.unpauseAll" => {
-            service.unpause_all();
+            service.unpause_files();
             ok()
         }
         "aria2.changePosition" => change_position(service, params),
@@ -111,7 +109,7 @@ pub(super) fn call<R: Runner>(
             ok()
         }
         "aria2.purgeDownloadResult" => {
-            service.queue.forget_all_but(0);
+            service.queue.forget_files();
             ok()
         }
         "aria2.removeDownloadResult" => {
@@ -174,7 +172,7 @@ fn look<R: Runner>(service: &Service<R>, method: &str, params: Params<'_>) -> Re
         }
         "aria2.tellActive" => {
             let keys = texts(params.optional_list(0)?).collect::<Vec<_>>();
-            Ok(told(service, service.queue.active(), &keys))
+            Ok(told(service, files(service.queue.active()), &keys))
         }
         "aria2.tellWaiting" => {
             let (page, keys) = page(params)?;
@@ -369,12 +367,10 @@ fn defaults<R: Runner>(service: &Service<R>, has: impl Fn(Scope) -> bool) -> Map
 }
 
 fn global_stat<R: Runner>(service: &Service<R>) -> Value {
-    let speeds = service
-        .queue
-        .active()
-        .filter_map(|download| service.runner.live(download.gid));
+    let speeds =
+        files(service.queue.active()).filter_map(|download| service.runner.live(download.gid));
     let speed: u64 = speeds.map(|live| live.speed).sum();
-    let [active, waiting, stopped] = service.queue.counts();
+    let [active, waiting, stopped] = service.queue.file_counts();
     json!({
         "downloadSpeed": speed.to_string(),
         "uploadSpeed": "0",
@@ -412,9 +408,19 @@ fn told<'d, R: Runner>(
         .collect()
 }
 
+/// Returns those that are no lists, of which aria2 has none.
+fn files<'d>(downloads: impl Iterator<Item = &'d Download>) -> impl Iterator<Item = &'d Download> {
+    downloads.filter(|download| !download.is_list())
+}
+
 fn find<R: Runner>(service: &Service<R>, params: Params<'_>) -> std::result::Result<Gid, RpcError> {
     let name = params.text(0)?;
-    service.queue.find(name).map_err(|why| {
+    let found = service.queue.find(name).and_then(|gid| {
+        let download = service.queue.get(gid);
+        let is_file = download.is_some_and(|download| !download.is_list());
+        is_file.then_some(gid).ok_or(NoSuchGid::Unknown)
+    });
+    found.map_err(|why| {
         RpcError::new(match why {
             NoSuchGid::Invalid => format!("Invalid GID {name}"),
             NoSuchGid::Unknown => format!("GID {name} is not found"),

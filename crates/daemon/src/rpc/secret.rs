@@ -21,7 +21,7 @@ impl Secret {
     }
 
     /// Returns whether this is the secret, or none is needed.
-    pub(super) fn admits(&self, token: Option<&str>) -> bool {
+    pub(crate) fn admits(&self, token: Option<&str>) -> bool {
         let Some(known) = self.0 else {
             return true;
         };

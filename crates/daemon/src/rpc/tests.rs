@@ -274,6 +274,7 @@ fn status_has_aria2s_keys_and_values() {
         connections: 1,
         name: Some("a.bin".to_owned()),
         redirected: None,
+        rows: None,
     };
     desk.service.runner.running.insert(gid(0xaa), live);
     let dir = desk.dir();

@@ -1,7 +1,9 @@
-//! Runs downloads on the engine: each is a run of one row.
+//! Runs downloads on the engine: a file is a run of one row, a list a run of all its rows.
 
+mod rows;
 mod speed;
 mod task;
+mod waits;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,21 +11,25 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Instant;
 
-use haulage::Engine;
+use haulage::{Engine, Priority};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use self::task::Task;
+pub(crate) use self::rows::{RowNow, RowStatus, View};
+use self::task::{Shared, Task};
+pub(crate) use self::waits::{HostWait, HostWaits};
+use crate::lists::Lists;
 use crate::options::Plan;
 use crate::queue::Gid;
 use crate::service::{Finish, Live, PartialFile, Runner};
+use crate::tools::Tools;
 
 /// Is told the name of a download, the number of its run, and how that ended by itself.
 type OnFinish = Arc<dyn Fn(Gid, u64, Finish) + Send + Sync>;
 
 /// Runs downloads on one engine.
 pub(crate) struct EngineRunner {
-    engine: Engine,
+    shared: Arc<Shared>,
     runtime: Handle,
     on_finish: OnFinish,
     running: HashMap<Gid, Arc<Task>>,
@@ -33,21 +39,45 @@ pub(crate) struct EngineRunner {
 }
 
 impl EngineRunner {
-    /// Returns a runner whose tasks are on this runtime. When one has ended by itself, `on_finish`
-    /// gets the name of its download, the number of the run, and how it ended.
+    /// Returns a runner whose tasks are on this runtime, and whose lists are in this folder. When
+    /// one has ended by itself, `on_finish` gets the name of its download, the number of the run,
+    /// and how it ended.
     pub(crate) fn new(
         engine: Engine,
+        tools: Arc<dyn Tools>,
+        lists: Lists,
         runtime: Handle,
         on_finish: impl Fn(Gid, u64, Finish) + Send + Sync + 'static,
     ) -> Self {
         Self {
-            engine,
+            shared: Arc::new(Shared {
+                engine,
+                tools,
+                lists,
+                waits: HostWaits::default(),
+            }),
             runtime,
             on_finish: Arc::new(on_finish),
             running: HashMap::new(),
             stopping: HashMap::new(),
             next: 0,
         }
+    }
+
+    /// Returns the engine.
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.shared.engine
+    }
+
+    /// Returns the hosts to which nothing is sent for a while.
+    pub(crate) fn waits(&self) -> &HostWaits {
+        &self.shared.waits
+    }
+
+    /// Returns the rows of a list that is running: those that are active, and those that have ended
+    /// last; `None` if it is not running.
+    pub(crate) fn rows(&self, gid: Gid) -> Option<View> {
+        self.running.get(&gid)?.rows()
     }
 
     /// Returns whether the run of this number is that of a download.
@@ -90,16 +120,16 @@ impl Runner for EngineRunner {
     fn start(&mut self, gid: Gid, plan: Plan) {
         let number = self.next;
         self.next += 1;
-        let task = Arc::new(Task::new(number, plan.options.limit_rate));
+        let task = Arc::new(Task::new(number));
         let before = self.stopping.remove(&gid);
         let replaced = self.running.insert(gid, Arc::clone(&task));
         debug_assert!(replaced.is_none());
-        let (engine, on_finish) = (self.engine.clone(), Arc::clone(&self.on_finish));
+        let (shared, on_finish) = (Arc::clone(&self.shared), Arc::clone(&self.on_finish));
         self.runtime.spawn(async move {
             if let Some(before) = before {
                 before.cancelled().await;
             }
-            let finish = task.run(engine, plan).await;
+            let finish = task.run(&shared, gid, plan).await;
             task.over.cancel();
             if let Some(finish) = finish {
                 on_finish(gid, number, finish);
@@ -121,8 +151,14 @@ impl Runner for EngineRunner {
         }
     }
 
+    fn set_priority(&mut self, gid: Gid, priority: Priority) {
+        if let Some(task) = self.running.get(&gid) {
+            task.set_priority(priority);
+        }
+    }
+
     fn limit_all(&mut self, rate: Option<NonZeroU64>) {
-        self.engine.limit_rate(rate);
+        self.shared.engine.limit_rate(rate);
     }
 
     fn live(&self, gid: Gid) -> Option<Live> {

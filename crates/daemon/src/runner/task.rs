@@ -1,15 +1,37 @@
 //! A run of one download.
 
 use std::num::NonZeroU64;
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
-use haulage::{Engine, Error, ErrorKind, Event, Run, Status, Transfer};
+use haulage::{Engine, Error, ErrorKind, Event, Outcome, Priority, Run, Status, Transfer};
 use tokio_util::sync::CancellationToken;
 
+use super::rows::{Rows, View};
 use super::speed::Speed;
-use crate::options::Plan;
+use super::waits::HostWaits;
+use crate::lists::Lists;
+use crate::options::{FilePlan, ListPlan, Plan};
+use crate::queue::Gid;
 use crate::service::{Finish, Live, PartialFile};
+use crate::tools::{ListFile, Tools};
+
+/// What all runs share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) engine: Engine,
+    pub(super) tools: Arc<dyn Tools>,
+    pub(super) lists: Lists,
+    pub(super) waits: HostWaits,
+}
+
+/// A run that has been started.
+struct Begun {
+    run: Run,
+    /// Receives an error if the list breaks off; `None` for a file.
+    broken: Option<Receiver<Error>>,
+}
 
 /// A run of a download, from before it begins until it is over.
 #[derive(Debug)]
@@ -25,36 +47,61 @@ pub(super) struct Task {
 struct Inner {
     /// The engine's run; `None` before it has begun, and when it is over.
     run: Option<Run>,
+    /// When it began; `None` before that.
+    begun: Option<Instant>,
     transfer: Option<Arc<Transfer>>,
     redirected: Option<String>,
+    /// Of a list; `None` of a file.
+    rows: Option<Rows>,
     /// Set when it was stopped.
     stopped: Option<PartialFile>,
-    limit: Option<NonZeroU64>,
+    /// The limit that it has got since it was planned; `None` if it has got none.
+    limit: Option<Option<NonZeroU64>>,
+    /// Set when it was changed.
+    priority: Option<Priority>,
     speed: Speed,
+}
+
+impl Inner {
+    fn start(&mut self, transfer: Arc<Transfer>) {
+        match &mut self.rows {
+            Some(rows) => rows.begin(transfer),
+            None => self.transfer = Some(transfer),
+        }
+    }
+
+    /// Notes that a row has ended. Returns whether it is one of a list.
+    fn end(&mut self, outcome: &Outcome) -> bool {
+        if let Some(rows) = &mut self.rows {
+            rows.end(outcome);
+        }
+        self.rows.is_some()
+    }
 }
 
 impl Task {
     /// Returns a run that has not begun.
-    pub(super) fn new(number: u64, limit: Option<NonZeroU64>) -> Self {
+    pub(super) fn new(number: u64) -> Self {
         Self {
             number,
             over: CancellationToken::new(),
-            inner: Mutex::new(Inner {
-                limit,
-                ..Inner::default()
-            }),
+            inner: Mutex::default(),
         }
     }
 
     /// Runs until the run is over, and returns how it ended; `None` if it was stopped.
-    pub(super) async fn run(&self, engine: Engine, mut plan: Plan) -> Option<Finish> {
+    pub(super) async fn run(&self, shared: &Arc<Shared>, gid: Gid, plan: Plan) -> Option<Finish> {
         if self.lock().stopped.is_some() {
             return None;
         }
-        // Opening a folder takes its time.
-        let begun = tokio::task::spawn_blocking(move || {
-            plan.read_cookies()?;
-            engine.run(plan.options, [Ok(plan.request)])
+        if let Plan::List(plan) = &plan {
+            self.lock().rows = Some(Rows::after(plan.counts));
+        }
+        // Opening a folder, or a list, takes its time.
+        let starting = Arc::clone(shared);
+        let begun = tokio::task::spawn_blocking(move || match plan {
+            Plan::File(plan) => begin_file(&starting, *plan),
+            Plan::List(plan) => begin_list(&starting, gid, &plan),
         });
         let begun = begun.await.unwrap_or_else(|_| {
             Err(Error::new(
@@ -62,29 +109,34 @@ impl Task {
                 "the download could not be started",
             ))
         });
-        let mut run = match begun {
-            Ok(run) => run,
+        let Begun { mut run, broken } = match begun {
+            Ok(begun) => begun,
             Err(error) => return Some(failed(&error)),
         };
         let mut events = run.events();
         self.begin(run);
-        let (mut finish, mut reason) = (None, None);
+        let (mut finish, mut reason) = (broken.is_some().then_some(Finish::List), None);
         while let Some(event) = events.next().await {
+            shared.tools.count_event(&event);
             match event {
-                Event::Started(transfer) => self.lock().transfer = Some(transfer),
+                Event::Started(transfer) => self.lock().start(transfer),
                 Event::Redirected { to, .. } => self.lock().redirected = Some(to),
-                Event::Stopped(error) => reason = Some(failed(&error)),
+                Event::Stopped(error) | Event::InputFailed(error) => reason = Some(failed(&error)),
+                Event::HostWaits { host, wait, why } => {
+                    let why = why.map(|why| why.to_string());
+                    shared.waits.note(&host, SystemTime::now(), wait, why);
+                }
                 Event::Ended(outcome) => {
-                    finish = Some(match &outcome.status {
-                        Status::Failed(error) => failed(error),
-                        _ => Finish::Complete {
-                            name: outcome.path.as_deref().unwrap_or_default().to_owned(),
-                            bytes: outcome.bytes,
-                        },
-                    });
+                    let is_row = self.lock().end(&outcome);
+                    if !is_row {
+                        finish = Some(of_file(&outcome));
+                    }
                 }
                 _ => {}
             }
+        }
+        if let Some(error) = broken.and_then(|broken| broken.try_iter().last()) {
+            reason = Some(failed(&error));
         }
         let mut inner = self.lock();
         inner.run = None;
@@ -107,10 +159,24 @@ impl Task {
     /// Limits what comes for it; `None` lifts the limit.
     pub(super) fn limit(&self, rate: Option<NonZeroU64>) {
         let mut inner = self.lock();
-        inner.limit = rate;
+        inner.limit = Some(rate);
         if let Some(run) = &inner.run {
             run.limit_rate(rate);
         }
+    }
+
+    /// Changes how urgent it is.
+    pub(super) fn set_priority(&self, priority: Priority) {
+        let mut inner = self.lock();
+        inner.priority = Some(priority);
+        if let Some(run) = &inner.run {
+            run.set_priority(priority);
+        }
+    }
+
+    /// Returns its rows; `None` of a file.
+    pub(super) fn rows(&self) -> Option<View> {
+        self.lock().rows.as_ref().map(Rows::view)
     }
 
     /// Measures how fast it is.
@@ -118,15 +184,24 @@ impl Task {
         let mut inner = self.lock();
         let bytes = inner.run.as_ref().map_or(0, Run::received_bytes);
         inner.speed.note(now, bytes);
+        if let Some(rows) = &mut inner.rows {
+            rows.measure(now);
+        }
     }
 
     /// Returns how it goes.
     pub(super) fn live(&self) -> Live {
         let inner = self.lock();
         let transfer = inner.transfer.as_ref();
+        let total = inner.run.as_ref().and_then(Run::input_rows);
+        let elapsed = inner.begun.map(|begun| begun.elapsed()).unwrap_or_default();
         Live {
+            rows: inner.rows.as_ref().map(|rows| rows.live(total, elapsed)),
             total: transfer.and_then(|transfer| transfer.length()),
-            completed: transfer.map_or(0, |transfer| transfer.received()),
+            completed: match (&inner.rows, transfer) {
+                (Some(rows), _) => rows.bytes(),
+                (None, transfer) => transfer.map_or(0, |transfer| transfer.received()),
+            },
             speed: inner.speed.rate(),
             connections: inner.run.as_ref().map_or(0, Run::in_flight),
             name: transfer.map(|transfer| transfer.label.to_string()),
@@ -137,8 +212,15 @@ impl Task {
     /// Notes that the engine's run has begun; what was asked for meanwhile is done now.
     fn begin(&self, run: Run) {
         let mut inner = self.lock();
-        run.limit_rate(inner.limit);
-        inner.speed.note(Instant::now(), 0);
+        if let Some(rate) = inner.limit {
+            run.limit_rate(rate);
+        }
+        if let Some(priority) = inner.priority {
+            run.set_priority(priority);
+        }
+        let now = Instant::now();
+        inner.speed.note(now, 0);
+        inner.begun = Some(now);
         inner.run = Some(run);
         stop_run(&inner);
     }
@@ -151,8 +233,45 @@ impl Task {
 fn stop_run(inner: &Inner) {
     match (&inner.run, inner.stopped) {
         (Some(run), Some(PartialFile::Keep)) => run.cancel(),
-        (Some(run), Some(PartialFile::Discard)) => run.remove(0),
+        (Some(run), Some(PartialFile::Discard)) => match &inner.rows {
+            None => run.remove(0),
+            Some(rows) => {
+                rows.active().for_each(|row| run.remove(row));
+                run.cancel();
+            }
+        },
         _ => {}
+    }
+}
+
+fn begin_file(shared: &Shared, mut plan: FilePlan) -> Result<Begun, Error> {
+    plan.read_cookies()?;
+    Ok(Begun {
+        run: shared.engine.run(plan.options, [Ok(plan.request)])?,
+        broken: None,
+    })
+}
+
+fn begin_list(shared: &Shared, gid: Gid, plan: &ListPlan) -> Result<Begun, Error> {
+    let path = shared.lists.path(gid);
+    let list = ListFile::new(&path, &plan.options, &plan.folder);
+    let list = shared.tools.open(&list);
+    let mut list = list.map_err(|refused| Error::new(ErrorKind::Input, refused.0))?;
+    plan.complete(&mut list.options);
+    Ok(Begun {
+        run: shared.engine.run(list.options, list.rows)?,
+        broken: Some(list.broken),
+    })
+}
+
+/// Returns how the run of a file has ended.
+fn of_file(outcome: &Outcome) -> Finish {
+    match &outcome.status {
+        Status::Failed(error) => failed(error),
+        _ => Finish::Complete {
+            name: outcome.path.as_deref().unwrap_or_default().to_owned(),
+            bytes: outcome.bytes,
+        },
     }
 }
 

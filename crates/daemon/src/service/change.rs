@@ -1,8 +1,10 @@
 //! What clients ask for.
 
-use super::{Notice, PartialFile, Runner, Service, What, codes};
-use crate::options::{Options, Scope, scope};
-use crate::queue::{Download, Ending, Gid, State};
+use std::path::PathBuf;
+
+use super::{PartialFile, Runner, Service, What, codes};
+use crate::options::{Options, Scope, scope, urgency};
+use crate::queue::{Download, Ending, Gid, ListRun, State, Whence};
 
 /// Options whose change needs no new run.
 const CHANGED_AT_ONCE: &[&str] = &["max-download-limit"];
@@ -11,7 +13,79 @@ const CHANGED_AT_ONCE: &[&str] = &["max-download-limit"];
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BadOption(pub(crate) String);
 
+/// A list that is to be one run.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct NewList {
+    pub(crate) name: String,
+    /// Where its files go, as [`Service::folder`] returned it.
+    pub(crate) folder: PathBuf,
+    pub(crate) priority: i32,
+    pub(crate) is_paused: bool,
+    pub(crate) list: ListRun,
+}
+
 impl<R: Runner> Service<R> {
+    /// Returns the folder that a client means; `None` if files may not be saved to it.
+    pub(crate) fn folder(&self, dir: &str) -> Option<PathBuf> {
+        let default = || self.global.get("dir").unwrap_or_default();
+        let dir = if dir.is_empty() { default() } else { dir };
+        self.folders.resolve(dir)
+    }
+
+    /// Adds a list under this name, which must be new.
+    pub(crate) fn add_list(&mut self, gid: Gid, new: NewList) {
+        let mut options = Options::default();
+        // Any text is a folder here.
+        let _ = options.set("dir", &new.folder.to_string_lossy());
+        let mut download = Download::new(gid, Vec::new(), options);
+        download.name = new.name;
+        download.priority = new.priority;
+        download.list = Some(new.list);
+        if new.is_paused {
+            download.state = State::Paused;
+        }
+        let position = self.queue.position_for(new.priority);
+        self.insert(download, Some(position));
+        self.schedule();
+    }
+
+    fn insert(&mut self, mut download: Download, position: Option<usize>) {
+        download.created = self.now();
+        self.queue.add(download, position);
+    }
+
+    /// Lets a download that has failed, or was removed, wait for another run. Of a list, all rows
+    /// are tried again that have failed. Returns whether it had.
+    pub(crate) fn retry(&mut self, gid: Gid) -> bool {
+        let has_failed =
+            |download: &&Download| matches!(download.state, State::Error | State::Removed);
+        if self.queue.get(gid).filter(has_failed).is_none() {
+            return false;
+        }
+        self.queue.change(gid, |download| {
+            if let Some(list) = &mut download.list {
+                list.retries_failed = true;
+            }
+        });
+        self.queue.wait_again(gid);
+        self.schedule();
+        true
+    }
+
+    /// Changes how urgent a download is, and moves it in the queue.
+    pub(crate) fn set_priority(&mut self, gid: Gid, priority: i32) {
+        self.queue
+            .change(gid, |download| download.priority = priority);
+        self.runner.set_priority(gid, urgency(priority));
+        if self.queue.position(gid).is_some() {
+            // Behind its equals: as if it were added now.
+            self.queue.reposition(gid, 0, Whence::End);
+            let position = self.queue.position_before(gid, priority);
+            let position = i64::try_from(position).unwrap_or(i64::MAX);
+            self.queue.reposition(gid, position, Whence::Start);
+        }
+    }
+
     /// Returns the options of these that may be given for one download, or for all.
     ///
     /// # Errors
@@ -55,11 +129,14 @@ impl<R: Runner> Service<R> {
         if paused {
             download.state = State::Paused;
         }
-        self.queue.add(download, position);
+        // With lists of several priorities, the end is that of its own.
+        let position = position.or_else(|| Some(self.queue.position_for(0)));
+        self.insert(download, position);
         Some(gid)
     }
 
-    fn new_gid(&mut self) -> Gid {
+    /// Returns a name that no download has.
+    pub(crate) fn new_gid(&mut self) -> Gid {
         loop {
             let gid = Gid::new(self.seeds.u64(..));
             if let Some(gid) = gid.filter(|gid| self.queue.get(*gid).is_none()) {
@@ -75,10 +152,7 @@ impl<R: Runner> Service<R> {
             None => return false,
             Some(State::Active) => {
                 self.runner.stop(gid, PartialFile::Keep);
-                self.notices.push(Notice {
-                    what: What::Pause,
-                    gid,
-                });
+                self.tell(What::Pause, gid);
             }
             Some(_) => {}
         }
@@ -86,24 +160,32 @@ impl<R: Runner> Service<R> {
         true
     }
 
-    /// Pauses all downloads.
-    pub(crate) fn pause_all(&mut self) {
-        let queued = self.queue.queued().map(|download| download.gid);
-        let active = self.queue.active().map(|download| download.gid);
+    /// Pauses all files.
+    pub(crate) fn pause_files(&mut self) {
         // In this order, nothing starts meanwhile.
-        let all: Vec<_> = queued.chain(active).collect();
-        for gid in all {
+        let all = self.queue.queued().chain(self.queue.active());
+        let files = all.filter(|download| !download.is_list());
+        let files: Vec<_> = files.map(|download| download.gid).collect();
+        for gid in files {
             self.pause(gid);
         }
     }
 
-    /// Lets all paused downloads wait for their turn.
-    pub(crate) fn unpause_all(&mut self) {
-        let queued: Vec<_> = self.queue.queued().map(|download| download.gid).collect();
-        for gid in queued {
+    /// Lets all paused files wait for their turn.
+    pub(crate) fn unpause_files(&mut self) {
+        let files = self.queue.queued().filter(|download| !download.is_list());
+        let files: Vec<_> = files.map(|download| download.gid).collect();
+        for gid in files {
             self.queue.unpause(gid);
         }
         self.schedule();
+    }
+
+    /// Lets a paused download wait for its turn. Returns whether it was paused.
+    pub(crate) fn unpause(&mut self, gid: Gid) -> bool {
+        let is_done = self.queue.unpause(gid);
+        self.schedule();
+        is_done
     }
 
     /// Removes a download that is not over. Returns whether it was not.
@@ -120,12 +202,10 @@ impl<R: Runner> Service<R> {
         let ending = Ending {
             code: codes::REMOVED,
             message: String::new(),
+            kind: String::new(),
         };
-        self.queue.stop(gid, State::Removed, ending);
-        self.notices.push(Notice {
-            what: What::Stop,
-            gid,
-        });
+        self.stop(gid, State::Removed, ending);
+        self.tell(What::Stop, gid);
         self.schedule();
         true
     }

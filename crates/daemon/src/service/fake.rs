@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 
-use haulage::RunOptions;
+use haulage::{Priority, RunOptions};
 
 use super::{Live, PartialFile, Runner, Service};
 use crate::options::{Folders, Options, Plan};
@@ -31,6 +31,10 @@ impl Runner for FakeRunner {
         self.told.push(format!("limit {gid} {rate:?}"));
     }
 
+    fn set_priority(&mut self, gid: Gid, priority: Priority) {
+        self.told.push(format!("priority {gid} {priority:?}"));
+    }
+
     fn limit_all(&mut self, rate: Option<NonZeroU64>) {
         self.told.push(format!("limit all {rate:?}"));
     }
@@ -51,5 +55,6 @@ pub(crate) fn service(folder: &std::path::Path) -> Service<FakeRunner> {
         RunOptions::new(folder),
         FakeRunner::default(),
         fastrand::Rng::with_seed(7),
+        || std::time::SystemTime::UNIX_EPOCH,
     )
 }

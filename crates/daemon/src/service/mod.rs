@@ -10,12 +10,13 @@ mod session;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
-use haulage::RunOptions;
+use haulage::{ErrorKind, RunOptions};
 
-pub(crate) use self::change::BadOption;
-pub(crate) use self::runner::{Finish, Live, PartialFile, Runner};
-use crate::options::{Effective, Folders, Options, Scope, is_followed, scope};
+pub(crate) use self::change::{BadOption, NewList};
+pub(crate) use self::runner::{Finish, Live, LiveRows, PartialFile, Runner};
+use crate::options::{Effective, Folders, Options, Plan, Scope, is_followed, scope};
 use crate::queue::{Batch, Download, Ending, Gid, Queue, State};
 
 /// The default of `max-concurrent-downloads`.
@@ -44,7 +45,11 @@ pub(crate) struct Service<R> {
     /// Names this process to its clients.
     session: String,
     seeds: fastrand::Rng,
+    clock: Clock,
 }
+
+/// Tells the time.
+pub(crate) type Clock = fn() -> SystemTime;
 
 /// Something that has happened to a download.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +87,7 @@ impl<R: Runner> Service<R> {
         base: RunOptions,
         runner: R,
         mut seeds: fastrand::Rng,
+        clock: Clock,
     ) -> Self {
         let session = (0..5).map(|_| format!("{:08x}", seeds.u32(..)));
         let mut service = Self {
@@ -96,6 +102,7 @@ impl<R: Runner> Service<R> {
             global_changed: false,
             is_ending: false,
             seeds,
+            clock,
         };
         let rate = service.global_options().rate("max-overall-download-limit");
         service.runner.limit_all(rate);
@@ -104,15 +111,16 @@ impl<R: Runner> Service<R> {
 
     /// Starts what waits, as long as more may be active.
     pub(crate) fn schedule(&mut self) {
-        let most = self.number("max-concurrent-downloads", DEFAULT_CONCURRENT);
+        let most = self.max_active();
         while !self.is_ending
             && self.queue.counts()[0] < most
             && let Some(gid) = self.queue.start_next()
         {
-            self.notices.push(Notice {
-                what: What::Start,
-                gid,
+            let now = self.now();
+            self.queue.change(gid, |download| {
+                download.started.get_or_insert(now);
             });
+            self.tell(What::Start, gid);
             self.run(gid);
         }
         let most = self.number("max-download-result", DEFAULT_RESULTS);
@@ -125,7 +133,15 @@ impl<R: Runner> Service<R> {
             return;
         };
         let options = self.effective(download);
-        match options.plan(download, &self.base, &self.folders) {
+        let plan = match &download.list {
+            None => options
+                .plan(download, &self.base, &self.folders)
+                .map(|plan| Plan::File(Box::new(plan))),
+            Some(list) => options
+                .plan_list(download, list, &self.base, &self.folders)
+                .map(|plan| Plan::List(Box::new(plan))),
+        };
+        match plan {
             Ok(plan) => self.runner.start(gid, plan),
             Err(error) => {
                 let finish = Finish::Failed {
@@ -157,11 +173,21 @@ impl<R: Runner> Service<R> {
                     (download.total, download.completed) = (Some(bytes), bytes);
                     download.path = Some(path);
                 });
-                let ending = Ending {
-                    code: codes::COMPLETE,
-                    message: String::new(),
-                };
-                (State::Complete, What::Complete, ending)
+                (State::Complete, What::Complete, complete())
+            }
+            Finish::List => {
+                let list = download.list.clone().unwrap_or_default();
+                let (failed, ended) = (list.counts.failed, list.counts.ended());
+                if failed == 0 {
+                    (State::Complete, What::Complete, complete())
+                } else {
+                    let ending = Ending {
+                        code: codes::of_failure(ErrorKind::Incomplete, None),
+                        message: format!("{failed} of {ended} rows have failed"),
+                        kind: "rows".to_owned(),
+                    };
+                    (State::Error, What::Error, ending)
+                }
             }
             Finish::Failed {
                 kind,
@@ -169,11 +195,43 @@ impl<R: Runner> Service<R> {
                 message,
             } => {
                 let code = codes::of_failure(kind, http_status);
-                (State::Error, What::Error, Ending { code, message })
+                let kind = kind.name().to_owned();
+                let ending = Ending {
+                    code,
+                    message,
+                    kind,
+                };
+                (State::Error, What::Error, ending)
             }
         };
+        self.stop(gid, state, ending);
+        self.tell(what, gid);
+    }
+
+    /// Stops a download that is active, in this state.
+    fn stop(&mut self, gid: Gid, state: State, ending: Ending) {
+        let now = self.now();
+        self.queue.change(gid, |download| {
+            download.ended = Some(now);
+            if let Some(list) = &mut download.list {
+                list.retries_failed = false;
+            }
+        });
         self.queue.stop(gid, state, ending);
-        self.notices.push(Notice { what, gid });
+    }
+
+    /// Tells clients what has happened to a download. Those of aria2 know no lists.
+    fn tell(&mut self, what: What, gid: Gid) {
+        let download = self.queue.get(gid);
+        if download.is_some_and(|download| !download.is_list()) {
+            self.notices.push(Notice { what, gid });
+        }
+    }
+
+    /// Returns the time in milliseconds since 1970.
+    fn now(&self) -> u64 {
+        let since = (self.clock)().duration_since(SystemTime::UNIX_EPOCH);
+        u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Remembers how a download has gone so far.
@@ -186,6 +244,10 @@ impl<R: Runner> Service<R> {
         self.queue.change(gid, |download| {
             download.total = live.total.or(download.total);
             download.completed = live.completed;
+            if let (Some(list), Some(rows)) = (&mut download.list, live.rows) {
+                list.counts = rows.counts;
+                list.total = rows.total.or(list.total);
+            }
             if let Some(path) = path {
                 download.path = Some(path.to_string_lossy().into_owned());
             }
@@ -260,6 +322,11 @@ impl<R: Runner> Service<R> {
         }
     }
 
+    /// Returns how many downloads may be active.
+    pub(crate) fn max_active(&self) -> usize {
+        self.number("max-concurrent-downloads", DEFAULT_CONCURRENT)
+    }
+
     fn number(&self, name: &str, default: usize) -> usize {
         let given = self.global.get(name).and_then(|value| value.parse().ok());
         given.unwrap_or(default)
@@ -275,5 +342,13 @@ impl<R: Runner> Service<R> {
                 tracing::warn!(target: "haulage::daemon", option = name, "option is kept and not followed");
             }
         }
+    }
+}
+
+fn complete() -> Ending {
+    Ending {
+        code: codes::COMPLETE,
+        message: String::new(),
+        kind: String::new(),
     }
 }

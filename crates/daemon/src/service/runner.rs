@@ -1,11 +1,12 @@
 //! What the service needs of whatever downloads.
 
 use std::num::NonZeroU64;
+use std::time::Duration;
 
-use haulage::ErrorKind;
+use haulage::{ErrorKind, Priority};
 
 use crate::options::Plan;
-use crate::queue::Gid;
+use crate::queue::{Counts, Gid};
 
 /// Downloads what the service says. The service is told when a download has ended, unless it has
 /// stopped it itself.
@@ -18,6 +19,9 @@ pub(crate) trait Runner {
 
     /// Limits what comes for a download, in bytes per second; `None` lifts it.
     fn limit(&mut self, gid: Gid, rate: Option<NonZeroU64>);
+
+    /// Changes how urgent a download is.
+    fn set_priority(&mut self, gid: Gid, priority: Priority);
 
     /// Limits what comes in all, in bytes per second; `None` lifts it.
     fn limit_all(&mut self, rate: Option<NonZeroU64>);
@@ -50,6 +54,23 @@ pub(crate) struct Live {
     pub(crate) name: Option<String>,
     /// The URL after redirects; `None` if there were none.
     pub(crate) redirected: Option<String>,
+    /// Of a list, how its rows go; `None` of a file.
+    pub(crate) rows: Option<LiveRows>,
+}
+
+/// How the rows of a list go at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct LiveRows {
+    /// How many have ended, in this run and in those before.
+    pub(crate) counts: Counts,
+    /// How many are being downloaded.
+    pub(crate) active: u64,
+    /// How many have ended in this run without being there already.
+    pub(crate) ended_now: u64,
+    /// How long this run has taken so far.
+    pub(crate) elapsed: Duration,
+    /// How many there are; `None` before the list has been read.
+    pub(crate) total: Option<u64>,
 }
 
 /// How a run of a download ended by itself.
@@ -62,7 +83,9 @@ pub(crate) enum Finish {
         /// Its length.
         bytes: u64,
     },
-    /// There is no file.
+    /// All rows of the list have ended.
+    List,
+    /// There is no file, or the list was not read to its end.
     Failed {
         kind: ErrorKind,
         http_status: Option<u16>,

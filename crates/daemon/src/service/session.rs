@@ -16,8 +16,8 @@ impl<R: Runner> Service<R> {
         self.folders.resolve(path)
     }
 
-    /// Returns the downloads that are left to do, in the format of aria2's input files: those that
-    /// failed, those that are active, and the queue.
+    /// Returns the files that are left to do, in the format of aria2's input files: those that failed,
+    /// those that are active, and the queue.
     pub(crate) fn saved_session(&self) -> String {
         let failed = self
             .queue
@@ -25,7 +25,9 @@ impl<R: Runner> Service<R> {
             .filter(|download| download.state == State::Error);
         let mut text = String::new();
         for download in failed.chain(self.queue.active()).chain(self.queue.queued()) {
-            write_entry(&mut text, download);
+            if !download.is_list() {
+                write_entry(&mut text, download);
+            }
         }
         text
     }

@@ -9,6 +9,7 @@ mod attacks;
 mod client;
 mod downloads;
 mod restarts;
+mod tools;
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
@@ -62,6 +63,7 @@ impl Sandbox {
             tls: None,
             engine: EngineOptions::default(),
             defaults,
+            tools: std::sync::Arc::new(tools::TextTools),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
 
-use haulage::RecordedRun;
+use haulage::{Error, RecordedRun, Results};
 
 use super::aggregate::Aggregate;
 use super::file::{Target, cannot_write};
@@ -25,31 +25,54 @@ pub(crate) fn print(arguments: &ReportArgs) -> Result<Exit, Problem> {
             .hint("haul report DIR -o report.html, and open that in a browser"));
     }
     let runs = haulage::recorded_runs(&arguments.directory)?;
-    let mut items = Aggregate::default();
-    let mut lists = Lists::default();
-    for outcome in haulage::results(&arguments.directory)? {
-        let outcome = outcome?;
-        let list = outcome.location.as_ref().map(|place| &*place.input);
-        lists.add(list.unwrap_or_default());
-        items.add(&outcome);
-    }
-    let folder = std::fs::canonicalize(&arguments.directory);
-    let folder = folder.unwrap_or_else(|_| arguments.directory.clone());
-    let folder = folder.display().to_string();
-    let drawn = shown(&runs);
-    let page = render(Page {
-        about: about(&runs, &items, &lists, folder),
-        items: &items,
-        samples: drawn.map(|run| run.samples.clone()).unwrap_or_default(),
-        latencies: drawn.map(|run| run.latencies.clone()).unwrap_or_default(),
-        runs: &runs,
-    });
+    let outcomes = haulage::results(&arguments.directory)?;
+    let page = page(&arguments.directory, &runs, outcomes, None)?;
     let Some(path) = output else {
         return printed::print(page.as_bytes());
     };
     let written = Target::open(path)?.write(&page);
     written.map_err(|cause| Problem::destination(cannot_write(path, &cause)))?;
     Ok(Exit::Success)
+}
+
+/// Returns the page about one list of a folder, whose runs have this title.
+///
+/// # Errors
+/// If nothing is recorded, or cannot be read.
+#[cfg(feature = "program")]
+pub(crate) fn of_list(folder: &Path, input: &str, title: &str, name: &str) -> Result<String, Error> {
+    let mut runs = haulage::recorded_runs(folder)?;
+    runs.retain(|run| run.title == title);
+    page(folder, &runs, haulage::results_of(folder, input)?, Some(name))
+}
+
+/// Returns the page about the items and runs of a folder. `name` is what was downloaded; `None` if
+/// the items tell.
+fn page(
+    folder: &Path,
+    runs: &[RecordedRun],
+    outcomes: Results,
+    name: Option<&str>,
+) -> Result<String, Error> {
+    let mut items = Aggregate::default();
+    let mut lists = Lists::default();
+    for outcome in outcomes {
+        let outcome = outcome?;
+        let list = outcome.location.as_ref().map(|place| &*place.input);
+        lists.add(list.unwrap_or_default());
+        items.add(&outcome);
+    }
+    let title = name.map_or_else(|| lists.title(), str::to_owned);
+    let folder = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+    let folder = folder.display().to_string();
+    let drawn = shown(runs);
+    Ok(render(Page {
+        about: about(runs, &items, title, folder),
+        items: &items,
+        samples: drawn.map(|run| run.samples.clone()).unwrap_or_default(),
+        latencies: drawn.map(|run| run.latencies.clone()).unwrap_or_default(),
+        runs,
+    }))
 }
 
 /// The names of the lists that were downloaded.
@@ -91,8 +114,7 @@ impl Lists {
 
 /// Returns what was requested: by the last run, if runs are recorded, and otherwise what the items
 /// tell.
-fn about(runs: &[RecordedRun], items: &Aggregate, lists: &Lists, folder: String) -> About {
-    let title = lists.title();
+fn about(runs: &[RecordedRun], items: &Aggregate, title: String, folder: String) -> About {
     let Some(run) = shown(runs) else {
         let (started, ended) = items.period.unzip();
         return About {

@@ -8,6 +8,8 @@ mod accept;
 mod address;
 mod counters;
 mod engine;
+#[cfg(feature = "program")]
+mod exposition;
 mod file;
 mod process;
 mod registry;
@@ -28,6 +30,8 @@ use tokio::time::{self, MissedTickBehavior};
 
 pub(crate) use self::address::MetricsAddress;
 use self::counters::Counters;
+#[cfg(feature = "program")]
+pub(crate) use self::exposition::Exposition;
 pub(crate) use self::file::PromFile;
 use crate::exit::Problem;
 use crate::report::{Notice, Reporter, Summary, format, whole_file};

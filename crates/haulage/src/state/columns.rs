@@ -81,6 +81,15 @@ pub(super) const RECORDS_WITHOUT_COUNTS: &str = concat!(
      WHERE (list, row) > (?1, ?2) AND +list IN (SELECT max(id) FROM list GROUP BY input) \
      ORDER BY list, row LIMIT ?3"
 );
+/// The columns that [`record`] reads, but the name of the list.
+pub(super) const SELECTED: &str = concat!(place!(), ", ", content!());
+/// The same for a database of an older schema, which is only read.
+pub(super) const SELECTED_WITHOUT_COUNTS: &str = concat!(
+    place!(),
+    ", ",
+    first_content!(),
+    ", NULL AS resumed, NULL AS segments"
+);
 /// What is known of a row with this key and URL that has its file, among the rows of
 /// `temp.looked_up`.
 pub(super) const KNOWN_BY_OTHERS: &str = concat!(

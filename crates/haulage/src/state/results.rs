@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::damage;
+use super::{damage, row_query};
 use super::record::Record;
 use super::store::Store;
 use crate::error::{Error, ErrorKind};
@@ -21,7 +21,26 @@ pub fn results(directory: impl AsRef<Path>) -> Result<Results, Error> {
         store: open(directory.as_ref())?,
         read: Vec::new().into_iter(),
         last: (i64::MIN, i64::MIN),
+        only: None,
         over: false,
+    })
+}
+
+/// Returns the recorded outcomes of one list of a destination, in the order of its rows; none if
+/// the list is not recorded there.
+///
+/// # Errors
+/// As [`results`].
+pub fn results_of(directory: impl AsRef<Path>, input: &str) -> Result<Results, Error> {
+    let store = open(directory.as_ref())?;
+    let list = row_query::list(&store.connection, input)
+        .map_err(|cause| damage::failed("cannot read what was recorded", cause))?;
+    Ok(Results {
+        store,
+        read: Vec::new().into_iter(),
+        last: (list.unwrap_or_default(), i64::MIN),
+        only: list,
+        over: list.is_none(),
     })
 }
 
@@ -50,6 +69,8 @@ pub struct Results {
     store: Store,
     read: std::vec::IntoIter<(i64, Record)>,
     last: (i64, i64),
+    /// The number of the one list that is wanted; `None` if all are.
+    only: Option<i64>,
     over: bool,
 }
 
@@ -59,6 +80,10 @@ impl Iterator for Results {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             if let Some((list, record)) = self.read.next() {
+                if self.only.is_some_and(|only| only != list) {
+                    (self.over, self.read) = (true, Vec::new().into_iter());
+                    return None;
+                }
                 self.last = (list, i64::try_from(record.row).unwrap_or(i64::MAX));
                 return Some(Ok(record.into_outcome()));
             }

@@ -1,0 +1,108 @@
+//! The daemon's own API, `/api/v1`: from a request to its response.
+
+mod error;
+mod hosts;
+mod items;
+mod new_run;
+mod query;
+mod route;
+mod runs;
+mod upload;
+mod view;
+
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use serde::Serialize;
+
+use self::error::ApiError;
+pub(crate) use self::route::PREFIX;
+use self::route::Route;
+use crate::http::{Body, Server};
+
+const JSON: &str = "application/json";
+/// A field that a form of a foreign page cannot send.
+const OWN_FIELD: &str = "x-haul";
+
+/// Returns the response to a request whose path begins with [`PREFIX`].
+pub(crate) async fn respond(request: Request<Incoming>, server: &Server) -> Response<Body> {
+    match answer(request, server).await {
+        Ok(response) => response,
+        Err(error) => {
+            if error.status == StatusCode::UNAUTHORIZED {
+                server.turnstile.refuse().await;
+            }
+            error.into_response()
+        }
+    }
+}
+
+async fn answer(request: Request<Incoming>, server: &Server) -> Result<Response<Body>, ApiError> {
+    admit(request.headers(), server)?;
+    let uri = request.uri().clone();
+    let path = uri.path().strip_prefix(PREFIX).unwrap_or_default();
+    let route = Route::of(request.method(), path)?;
+    if route.is_change() && !server.hub.secret().is_set() && may_be_a_form(request.headers()) {
+        return Err(ApiError::may_be_a_form());
+    }
+    let query = uri.query().unwrap_or_default();
+    let hub = &server.hub;
+    match route {
+        Route::Status => Ok(runs::status(hub)),
+        Route::ChangeLimits => runs::change_limits(hub, request.into_body()).await,
+        Route::AddRun => new_run::add(hub, request, query).await,
+        Route::Runs => runs::list(hub, query),
+        Route::Purge => runs::purge(hub).await,
+        Route::Run(id) => runs::one(hub, id),
+        Route::ChangeRun(id) => runs::change(hub, id, request.into_body()).await,
+        Route::RemoveRun(id) => runs::remove(hub, id, query).await,
+        Route::Act(id, action) => runs::act(hub, id, action).await,
+        Route::Items(id) => items::list(hub, id, query).await,
+        Route::Hosts => Ok(hosts::list(hub)),
+        _ => Err(ApiError::nothing_there()),
+    }
+}
+
+/// Checks that a client has shown the secret, if there is one.
+pub(crate) fn admit(headers: &HeaderMap, server: &Server) -> Result<(), ApiError> {
+    let given = headers
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let token = given.and_then(|value| {
+        let (scheme, token) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    });
+    let is_right = server.hub.secret().admits(token);
+    is_right.then_some(()).ok_or_else(ApiError::unauthorized)
+}
+
+/// Returns whether a form of any page could send a request with this head.
+fn may_be_a_form(headers: &HeaderMap) -> bool {
+    !is_json(headers) && !headers.contains_key(OWN_FIELD)
+}
+
+/// Returns whether the body of a request is JSON.
+fn is_json(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok());
+    let essence = content_type.and_then(|value| value.split(';').next());
+    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(JSON))
+}
+
+/// Returns a response with a value as JSON.
+fn json_response(status: StatusCode, value: &impl Serialize) -> Response<Body> {
+    // Writing JSON to memory does not fail for what is written here.
+    let text = serde_json::to_vec(value).unwrap_or_default();
+    let mut response = Response::new(Full::from(text).boxed_unsync());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
+    response
+}
+
+fn no_content() -> Response<Body> {
+    let mut response = Response::new(Full::default().boxed_unsync());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}

@@ -1,0 +1,237 @@
+//! Runs: what there is, and what is done to them.
+
+use std::time::SystemTime;
+
+use http::{Response, StatusCode};
+use hyper::body::Incoming;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::query::{Page, Query};
+use super::route::Action;
+use super::upload::read_json;
+use super::view::{self, Limits, RunView, state_name};
+use super::{ApiError, json_response, no_content};
+use crate::http::Body;
+use crate::hub::Hub;
+use crate::options::Options;
+use crate::queue::{Download, Gid, State, Whence};
+use crate::service::{Runner, Service};
+
+/// Returns the response with the state of the whole daemon.
+pub(super) fn status(hub: &Hub) -> Response<Body> {
+    json_response(StatusCode::OK, &status_now(hub))
+}
+
+/// Returns the state of the whole daemon.
+pub(super) fn status_now(hub: &Hub) -> Value {
+    let (started, per_host) = (hub.about.started, hub.about.per_host);
+    let uptime = SystemTime::now().duration_since(started);
+    hub.look(|service| {
+        let queue = &service.queue;
+        let [active, queued, _] = queue.counts();
+        let waiting = queue.waiting();
+        let stopped = |state| queue.stopped().filter(|one| one.state == state).count();
+        let live = queue
+            .active()
+            .filter_map(|one| service.runner.live(one.gid));
+        let folders = service.folders.all();
+        let dirs: Vec<_> = folders.map(|folder| folder.to_string_lossy()).collect();
+        let default = service.folder("");
+        let default = default.as_deref().unwrap_or(service.folders.default());
+        json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "started_at": view::time_of(started),
+            "uptime": uptime.unwrap_or_default().as_secs(),
+            "rate": live.map(|live| live.speed).sum::<u64>(),
+            "runs": {
+                "active": active,
+                "waiting": waiting,
+                "paused": queued - waiting,
+                "done": stopped(State::Complete),
+                "failed": stopped(State::Error),
+                "removed": stopped(State::Removed),
+            },
+            "limits": Limits::of(service, per_host),
+            "dirs": dirs,
+            "default_dir": default.to_string_lossy(),
+        })
+    })
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewLimits {
+    max_concurrent_downloads: Option<u16>,
+    limit_rate: Option<u64>,
+}
+
+/// Changes what holds for all runs together.
+pub(super) async fn change_limits(hub: &Hub, body: Incoming) -> Result<Response<Body>, ApiError> {
+    let new: NewLimits = read_json(body).await?;
+    let mut options = Options::default();
+    let wrong = |name: &str| ApiError::input(format!("{name}: there is no such limit"));
+    if let Some(most) = new.max_concurrent_downloads {
+        let name = "max-concurrent-downloads";
+        let set = options.set(name, &most.to_string());
+        set.map_err(|_| wrong("max_concurrent_downloads"))?;
+    }
+    if let Some(rate) = new.limit_rate {
+        let set = options.set("max-overall-download-limit", &rate.to_string());
+        set.map_err(|_| wrong("limit_rate"))?;
+    }
+    let per_host = hub.about.per_host;
+    let limits = hub.change(|service| {
+        service.change_global(&options);
+        Limits::of(service, per_host)
+    });
+    Ok(json_response(StatusCode::OK, &limits.await?))
+}
+
+/// Lists runs: those that are active, the queue, and those that are over, the last one first.
+pub(super) fn list(hub: &Hub, query: &str) -> Result<Response<Body>, ApiError> {
+    let query = Query::read(query, &["state", "search", "offset", "limit"])?;
+    let page = Page::of(&query)?;
+    let states: Vec<_> = query.list("state").collect();
+    if let Some(wrong) = states.iter().find(|name| !is_state(name)) {
+        return Err(ApiError::malformed(format!(
+            "state: {wrong:?} is no state of a run"
+        )));
+    }
+    let text = query.get("search").unwrap_or_default();
+    let (total, runs) = hub.look(|service| {
+        let queue = &service.queue;
+        let active = queue.active().map(|one| (one, None));
+        let queued = queue.queued().enumerate();
+        let queued = queued.map(|(position, one)| (one, Some(position)));
+        let stopped = queue.stopped().rev().map(|one| (one, None));
+        let is_wanted = |one: &Download| {
+            (states.is_empty() || states.contains(&state_name(one.state)))
+                && view::is_found(service, one, text)
+        };
+        let all = active.chain(queued).chain(stopped);
+        let (mut total, mut runs) = (0, Vec::new());
+        for (one, position) in all.filter(|(one, _)| is_wanted(one)) {
+            if total >= page.offset && runs.len() < page.limit {
+                runs.push(RunView::of(service, one, position));
+            }
+            total += 1;
+        }
+        (total, runs)
+    });
+    Ok(json_response(
+        StatusCode::OK,
+        &json!({"total": total, "runs": runs}),
+    ))
+}
+
+fn is_state(name: &str) -> bool {
+    let all = [
+        State::Active,
+        State::Waiting,
+        State::Paused,
+        State::Complete,
+        State::Error,
+        State::Removed,
+    ];
+    all.into_iter().any(|state| state_name(state) == name)
+}
+
+/// Returns the response with one run.
+pub(super) fn one(hub: &Hub, id: &str) -> Result<Response<Body>, ApiError> {
+    let run = hub.look(|service| Ok::<_, ApiError>(seen(service, find(service, id)?)))?;
+    Ok(json_response(StatusCode::OK, &run))
+}
+
+/// Returns the run of a name, or of the beginning of one.
+pub(super) fn find<R: Runner>(service: &Service<R>, id: &str) -> Result<Gid, ApiError> {
+    let found = service.queue.find(id);
+    found.map_err(|why| ApiError::no_run(id, why))
+}
+
+/// Returns a run as clients see it; `None` if it is gone.
+pub(super) fn seen<R: Runner>(service: &Service<R>, gid: Gid) -> Option<RunView> {
+    let download = service.queue.get(gid)?;
+    let position = service.queue.position(gid);
+    Some(RunView::of(service, download, position))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RunChange {
+    priority: Option<i32>,
+    position: Option<usize>,
+    limit_rate: Option<u64>,
+}
+
+/// Changes a run.
+pub(super) async fn change(
+    hub: &Hub,
+    id: &str,
+    body: Incoming,
+) -> Result<Response<Body>, ApiError> {
+    let change: RunChange = read_json(body).await?;
+    let mut options = Options::default();
+    if let Some(rate) = change.limit_rate {
+        let set = options.set("max-download-limit", &rate.to_string());
+        set.map_err(|_| ApiError::input("limit_rate: there is no such limit"))?;
+    }
+    let changed = hub.change(|service| {
+        let gid = find(service, id)?;
+        let state = service.queue.get(gid).map(|download| download.state);
+        if state.is_none_or(State::is_stopped) {
+            return Err(ApiError::conflict("the run is over"));
+        }
+        if let Some(priority) = change.priority {
+            service.set_priority(gid, priority);
+        }
+        if change.limit_rate.is_some() {
+            service.change_options(gid, &options);
+        }
+        if let Some(position) = change.position {
+            let position = i64::try_from(position).unwrap_or(i64::MAX);
+            let moved = service.queue.reposition(gid, position, Whence::Start);
+            moved.ok_or_else(|| ApiError::conflict("the run is not in the queue"))?;
+        }
+        Ok(seen(service, gid))
+    });
+    Ok(json_response(StatusCode::OK, &changed.await??))
+}
+
+/// Pauses a run, lets it go on, or tries it again.
+pub(super) async fn act(hub: &Hub, id: &str, action: Action) -> Result<Response<Body>, ApiError> {
+    let run = hub.change(|service| {
+        let gid = find(service, id)?;
+        let (is_done, otherwise) = match action {
+            Action::Pause => (service.pause(gid), "the run is paused or over"),
+            Action::Resume => (service.unpause(gid), "the run is not paused"),
+            Action::Retry => (service.retry(gid), "the run has not failed"),
+        };
+        let done = is_done.then(|| seen(service, gid));
+        done.ok_or_else(|| ApiError::conflict(otherwise))
+    });
+    Ok(json_response(StatusCode::OK, &run.await??))
+}
+
+/// Removes a run that is not over, or, if that is asked for, forgets one that is.
+pub(super) async fn remove(hub: &Hub, id: &str, query: &str) -> Result<Response<Body>, ApiError> {
+    let purges = Query::read(query, &["purge"])?.switch("purge")?;
+    let removed = hub.change(|service| {
+        let gid = find(service, id)?;
+        if service.remove(gid) || (purges && service.queue.forget(gid)) {
+            return Ok(());
+        }
+        Err(ApiError::conflict(
+            "the run is over; with ?purge=true it is forgotten",
+        ))
+    });
+    removed.await??;
+    Ok(no_content())
+}
+
+/// Forgets all runs that are over.
+pub(super) async fn purge(hub: &Hub) -> Result<Response<Body>, ApiError> {
+    hub.change(|service| service.queue.forget_all_but(0))
+        .await?;
+    Ok(no_content())
+}

@@ -1,0 +1,86 @@
+//! What the daemon takes from the command, as simple as it can be: lists of text, and one option.
+
+use std::fs::File;
+use std::io::Write;
+use std::sync::mpsc;
+
+use haulage::source::{Decompressed, List, ListFormat, ListOptions, count_rows_of_file};
+use haulage::{Engine, Error, ErrorKind, Event, RunOptions};
+use haulage_daemon::{
+    ListFile, MetricsText, OpenList, RecordedList, Refused, ResultsFormat, Tools,
+};
+
+/// Reads lists of text, whose only option is `retries`.
+#[derive(Debug)]
+pub(crate) struct TextTools;
+
+impl Tools for TextTools {
+    fn open(&self, list: &ListFile<'_>) -> Result<OpenList, Refused> {
+        let mut options = RunOptions::new(list.folder);
+        options.retry.base = std::time::Duration::ZERO;
+        for (name, value) in list.options {
+            match (name.as_str(), value) {
+                ("retries", Some(number)) => {
+                    options.retry.retries = number
+                        .parse()
+                        .map_err(|_| Refused("retries needs a number".to_owned()))?;
+                }
+                ("input-format", _) => {}
+                _ => return Err(Refused(format!("there is no option {name:?}"))),
+            }
+        }
+        let file = File::open(list.path).map_err(|error| Refused(error.to_string()))?;
+        let mut read = ListOptions::default();
+        read.format = Some(ListFormat::Text);
+        let name = list.path.to_string_lossy();
+        let rows = List::new(Decompressed::new(file), &*name, &read);
+        Ok(OpenList {
+            options,
+            rows: Box::new(rows.map_err(|error| Refused(error.to_string()))?),
+            broken: mpsc::channel().1,
+        })
+    }
+
+    fn count(&self, list: &ListFile<'_>) -> Option<u64> {
+        let file = File::open(list.path).ok()?;
+        count_rows_of_file(file, "", ListFormat::Text)
+            .ok()
+            .flatten()
+    }
+
+    fn write_results(
+        &self,
+        of: &RecordedList<'_>,
+        format: ResultsFormat,
+        out: &mut dyn Write,
+    ) -> Result<(), Error> {
+        for outcome in haulage::results_of(of.folder, of.input)? {
+            let outcome = outcome?;
+            let (row, status) = (outcome.row, outcome.status.name());
+            let written = match format {
+                ResultsFormat::Jsonl => writeln!(out, r#"{{"row":{row},"status":"{status}"}}"#),
+                ResultsFormat::Csv => writeln!(out, "{row},{status}"),
+            };
+            written.map_err(|error| Error::new(ErrorKind::Disk, error.to_string()))?;
+        }
+        Ok(())
+    }
+
+    fn report(&self, of: &RecordedList<'_>) -> Result<String, Error> {
+        let rows = haulage::results_of(of.folder, of.input)?.count();
+        Ok(format!("<p>{}: {rows}</p>", of.name))
+    }
+
+    fn explain(&self, kind: ErrorKind) -> &'static str {
+        kind.name()
+    }
+
+    fn count_event(&self, _: &Event) {}
+
+    fn metrics(&self, engine: &Engine, _: &str) -> MetricsText {
+        MetricsText {
+            content_type: "text/plain",
+            text: format!("hosts {}\n", engine.snapshot(0).hosts),
+        }
+    }
+}
