@@ -11,6 +11,7 @@ use std::time::SystemTime;
 use haulage::{Engine, EngineOptions, RunOptions};
 use tokio::runtime::{Builder, Handle};
 
+use crate::contact::Contact;
 use crate::http::{self, Guard, Server, Tls, tls};
 use crate::hub::{About, Hub, Parts};
 use crate::lists::Lists;
@@ -116,6 +117,7 @@ pub fn run(
         .map_err(|error| Problem(format!("no thread could be started: {error}")))?;
     let prepared = prepare(settings, runtime.handle())?;
     let (listener, hub) = (prepared.listener, Arc::clone(&prepared.server.hub));
+    let state = prepared.state;
     let served = runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let serving = tokio::spawn(http::serve(listener, Arc::new(prepared.server)));
@@ -136,6 +138,7 @@ pub fn run(
         let _ = serving.await;
         Ok(())
     });
+    Contact::remove(&state);
     served.map_err(|error: io::Error| Problem(format!("the daemon cannot listen: {error}")))
 }
 
@@ -144,6 +147,8 @@ struct Prepared {
     listener: TcpListener,
     server: Server,
     ready: Ready,
+    /// The folder of its state.
+    state: PathBuf,
 }
 
 fn prepare(settings: Settings, runtime: &Handle) -> Result<Prepared, Problem> {
@@ -185,6 +190,11 @@ fn prepare(settings: Settings, runtime: &Handle) -> Result<Prepared, Problem> {
     });
     let listener = listener.map_err(about(Path::new(&settings.listen)))?;
     let address = listener.local_addr().unwrap_or(address);
+    let certificate = settings.tls.as_ref().map(|tls| tls.certificate.as_path());
+    let contact = Contact::at(address, secret_file.as_deref(), certificate);
+    contact
+        .write(&settings.state)
+        .map_err(about(&settings.state))?;
     let per_host = settings.engine.per_host;
     let engine = Engine::start(settings.engine).map_err(|error| Problem(error.to_string()))?;
     let guard = Guard::new(
@@ -220,6 +230,7 @@ fn prepare(settings: Settings, runtime: &Handle) -> Result<Prepared, Problem> {
             url: format!("{scheme}://{address}/jsonrpc"),
             secret_file,
         },
+        state: settings.state,
     })
 }
 

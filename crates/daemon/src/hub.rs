@@ -7,9 +7,10 @@ use haulage::{Engine, RunOptions};
 use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, oneshot};
-use tokio::time;
+use tokio::time::{self, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+use crate::api::Feed;
 use crate::file;
 use crate::lists::Lists;
 use crate::options::Folders;
@@ -67,6 +68,7 @@ pub(crate) struct Hub {
     pub(crate) tools: Arc<dyn Tools>,
     pub(crate) about: About,
     notices: broadcast::Sender<Arc<str>>,
+    pub(crate) feed: Feed,
     /// Cancelled when a client has asked it to end.
     pub(crate) ending: CancellationToken,
     /// Cancelled when connections are to be closed.
@@ -110,6 +112,7 @@ impl Hub {
                 tools,
                 about,
                 notices: broadcast::channel(BACKLOG).0,
+                feed: Feed::default(),
                 ending: CancellationToken::new(),
                 closing: CancellationToken::new(),
             }
@@ -190,12 +193,17 @@ impl Hub {
         drop(self.after(&mut service));
     }
 
-    /// Measures the speed of all downloads every half second; does not return.
+    /// Measures the speed of all downloads every half second, and tells clients each second what
+    /// has happened; does not return.
     pub(crate) async fn measure(&self) {
         let mut ticks = time::interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
             self.lock().runner.measure(Instant::now());
+            ticks.tick().await;
+            self.lock().runner.measure(Instant::now());
+            self.feed.tell(self);
         }
     }
 
@@ -238,6 +246,7 @@ impl Hub {
             self.ending.cancel();
         }
         let unrecorded = service.take_unrecorded();
+        self.feed.note(&unrecorded.batch);
         let is_new = !unrecorded.batch.is_empty() || unrecorded.global.is_some();
         is_new.then(|| self.recorder.record(unrecorded))
     }

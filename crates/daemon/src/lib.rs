@@ -1,7 +1,8 @@
 //! The daemon of haul: a queue of downloads on one engine, which clients of aria2 can use.
 //!
-//! A call goes `http → hub → rpc → service → queue`; what it starts, `runner → haulage::Engine`;
-//! what it changes, `recorder → store`, before it is answered.
+//! A call goes `http → hub → rpc → service → queue`, or `http → api → hub → service → queue`; what
+//! it starts, `runner → haulage::Engine`; what it changes, `recorder → store`, before it is
+//! answered.
 //!
 //! | room | what it does |
 //! |---|---|
@@ -12,10 +13,15 @@
 //! | `store`, `recorder` | the queue on the disk, and the thread that writes it |
 //! | `runner` | downloads as runs of the engine |
 //! | `http` | POST, GET, WebSocket and TLS; who may talk to the daemon |
+//! | `api` | the daemon's own API: runs of lists, events, results |
+//! | `lists` | the lists of runs, each a file |
+//! | `tools` | what the command around the daemon does for it |
+//! | `contact` | how programs of this machine find the daemon |
 //! | `hub` | where these meet: one lock around the service |
 //! | `daemon` | starts all of it, and stops it |
 
 mod api;
+mod contact;
 mod daemon;
 mod file;
 mod http;
@@ -32,6 +38,7 @@ mod store;
 mod systemd;
 mod tools;
 
+pub use self::contact::Contact;
 pub use self::daemon::{Access, Problem, Ready, Settings, TlsFiles, run};
 pub use self::tools::{
     ListFile, MetricsText, OpenList, RecordedList, Refused, ResultsFormat, Tools,

@@ -7,6 +7,8 @@
 
 mod args;
 mod check_command;
+#[cfg_attr(not(feature = "program"), path = "no_client.rs")]
+mod client;
 mod command_line;
 mod completions;
 mod config;
@@ -84,6 +86,11 @@ fn dispatch(read: Read) -> Result<Exit, Problem> {
         Some(Command::Report(arguments)) => html_report::print(arguments),
         Some(Command::Results(arguments)) => results_command::print(arguments),
         Some(Command::Serve(arguments)) => serve::run(arguments),
+        Some(Command::Add(arguments)) => client::add(arguments),
+        Some(Command::Status(arguments)) => client::status(arguments),
+        Some(Command::Pause(arguments)) => client::pause(arguments),
+        Some(Command::Resume(arguments)) => client::resume(arguments),
+        Some(Command::Remove(arguments)) => client::remove(arguments),
         Some(Command::Completions { shell }) => manual::completions(*shell),
         Some(Command::Man) => manual::page(),
     }

@@ -2,7 +2,7 @@
 
 mod tools;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use haulage::{EngineOptions, FileNames, RunOptions};
@@ -58,7 +58,7 @@ fn settings(arguments: &ServeArgs) -> Result<Settings, Problem> {
         listen: arguments.listen.clone(),
         dir: arguments.directory.clone(),
         allowed_dirs: arguments.allowed_dirs.clone(),
-        state: state(arguments)?,
+        state: state_folder(arguments.state.as_deref())?,
         access,
         allowed_origins: arguments.allowed_origins.clone(),
         max_concurrent_downloads: arguments.max_concurrent_downloads.map(u16::from),
@@ -73,14 +73,17 @@ fn settings(arguments: &ServeArgs) -> Result<Settings, Problem> {
 }
 
 /// Returns the folder of the queue (XDG Base Directory Specification).
-fn state(arguments: &ServeArgs) -> Result<PathBuf, Problem> {
+///
+/// # Errors
+/// When none is given, and there is no home directory.
+pub(crate) fn state_folder(given: Option<&Path>) -> Result<PathBuf, Problem> {
     let folder = |name| std::env::var_os(name).map(PathBuf::from);
     let absolute = |folder: &PathBuf| folder.is_absolute();
     let users_own = || {
         let folder = folder("XDG_STATE_HOME").filter(absolute);
         folder.or_else(|| Some(std::env::home_dir()?.join(".local/state")))
     };
-    let given = arguments.state.clone();
+    let given = given.map(Path::to_owned);
     let found = given.or_else(|| Some(users_own()?.join("haul")));
     found.ok_or_else(|| {
         Problem::usage("there is no home directory for the queue").hint("--state DIR names another")

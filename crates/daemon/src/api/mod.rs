@@ -1,26 +1,31 @@
 //! The daemon's own API, `/api/v1`: from a request to its response.
 
 mod error;
+mod feed;
 mod hosts;
 mod items;
 mod new_run;
 mod query;
+mod recorded;
 mod route;
 mod runs;
 mod upload;
 mod view;
 
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use serde::Serialize;
 
 use self::error::ApiError;
+pub(crate) use self::feed::Feed;
 pub(crate) use self::route::PREFIX;
 use self::route::Route;
-use crate::http::{Body, Server};
+use crate::http::{Body, Server, full};
 
+/// The description of the API (OpenAPI 3.1).
+const DESCRIPTION: &str = include_str!("openapi.json");
 const JSON: &str = "application/json";
 /// A field that a form of a foreign page cannot send.
 const OWN_FIELD: &str = "x-haul";
@@ -59,8 +64,11 @@ async fn answer(request: Request<Incoming>, server: &Server) -> Result<Response<
         Route::RemoveRun(id) => runs::remove(hub, id, query).await,
         Route::Act(id, action) => runs::act(hub, id, action).await,
         Route::Items(id) => items::list(hub, id, query).await,
+        Route::Results(id) => recorded::results(hub, id, query).await,
+        Route::Report(id) => recorded::report(hub, id).await,
         Route::Hosts => Ok(hosts::list(hub)),
-        _ => Err(ApiError::nothing_there()),
+        Route::Events => Ok(feed::listen(hub)),
+        Route::Description => Ok(json_text(StatusCode::OK, DESCRIPTION.into())),
     }
 }
 
@@ -90,19 +98,41 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(JSON))
 }
 
+/// Returns the metrics of the process.
+pub(crate) async fn metrics(headers: &HeaderMap, server: &Server) -> Response<Body> {
+    if let Err(error) = admit(headers, server) {
+        server.turnstile.refuse().await;
+        return error.into_response();
+    }
+    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+    let engine = server.hub.look(|service| service.runner.engine().clone());
+    let metrics = server
+        .hub
+        .tools
+        .metrics(&engine, accept.unwrap_or_default());
+    let mut response = Response::new(full(metrics.text));
+    let content_type = HeaderValue::from_static(metrics.content_type);
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response
+}
+
 /// Returns a response with a value as JSON.
 fn json_response(status: StatusCode, value: &impl Serialize) -> Response<Body> {
     // Writing JSON to memory does not fail for what is written here.
-    let text = serde_json::to_vec(value).unwrap_or_default();
-    let mut response = Response::new(Full::from(text).boxed_unsync());
+    json_text(status, serde_json::to_vec(value).unwrap_or_default().into())
+}
+
+fn json_text(status: StatusCode, text: Bytes) -> Response<Body> {
+    let mut response = Response::new(full(text));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
 fn no_content() -> Response<Body> {
-    let mut response = Response::new(Full::default().boxed_unsync());
+    let mut response = Response::new(full(Bytes::new()));
     *response.status_mut() = StatusCode::NO_CONTENT;
     response
 }

@@ -119,4 +119,27 @@ mod tests {
         assert_eq!(of(Method::PUT, "runs"), Err(405));
         assert_eq!(of(Method::GET, "limits"), Err(405));
     }
+
+    #[test]
+    fn description_has_all_routes_and_no_others() {
+        let document: serde_json::Value = serde_json::from_str(super::super::DESCRIPTION).unwrap();
+        let paths = document["paths"].as_object().unwrap();
+        let methods = ["get", "post", "put", "patch", "delete", "head"];
+        let mut routes = 0;
+        for (template, operations) in paths {
+            let Some(path) = template.strip_prefix(PREFIX) else {
+                continue;
+            };
+            for method in methods {
+                let is_described = operations.get(method).is_some();
+                let path = path.replace("{id}", "a");
+                let method = method.to_ascii_uppercase().parse().unwrap();
+                let found = Route::of(&method, &path);
+                assert_eq!(found.is_ok(), is_described, "{method} {template}");
+                routes += usize::from(is_described);
+            }
+        }
+        // As many as there are variants, with one for each action.
+        assert_eq!(routes, 17);
+    }
 }

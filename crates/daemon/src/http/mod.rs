@@ -6,6 +6,7 @@ pub(crate) mod tls;
 mod websocket;
 
 use std::convert::Infallible;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,7 +56,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 const GRACE: Duration = Duration::from_secs(3);
 
 /// The body of a response.
-pub(crate) type Body = UnsyncBoxBody<Bytes, Infallible>;
+pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
 
 /// What all connections share.
 #[derive(Debug)]
@@ -199,6 +200,16 @@ async fn routed(mut request: Request<Incoming>, server: &Server) -> Response<Bod
             }
             return api::respond(request, server).await;
         }
+        "/healthz" if is_read(request.method()) => return text(StatusCode::OK, "ok\n"),
+        "/metrics" if is_read(request.method()) => {
+            return api::metrics(request.headers(), server).await;
+        }
+        "/healthz" | "/metrics" => {
+            let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "use GET\n");
+            let allowed = HeaderValue::from_static("GET, HEAD");
+            response.headers_mut().insert(ALLOW, allowed);
+            return response;
+        }
         _ => return text(StatusCode::NOT_FOUND, "the daemon is at /jsonrpc\n"),
     }
     let (hub, turnstile) = (&server.hub, &server.turnstile);
@@ -227,6 +238,10 @@ async fn routed(mut request: Request<Incoming>, server: &Server) -> Response<Bod
     }
 }
 
+fn is_read(method: &Method) -> bool {
+    [Method::GET, Method::HEAD].contains(method)
+}
+
 async fn post(body: Incoming, server: &Server) -> Response<Body> {
     const TOO_LARGE: &str = "at most 2 MiB are read\n";
     if usize::try_from(body.size_hint().lower()).is_ok_and(|length| length > MAX_BODY) {
@@ -244,7 +259,7 @@ async fn post(body: Incoming, server: &Server) -> Response<Body> {
 
 async fn answered(answer: Answer, turnstile: &Turnstile) -> Response<Body> {
     turnstile.delay(&answer).await;
-    let mut response = Response::new(Full::from(answer.body.to_string()).boxed_unsync());
+    let mut response = Response::new(full(answer.body.to_string()));
     let status = StatusCode::from_u16(answer.status);
     *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let content_type = HeaderValue::from_static("application/json-rpc");
@@ -266,15 +281,21 @@ fn preflight(request: &Request<Incoming>, methods: &'static str) -> Response<Bod
 }
 
 fn text(status: StatusCode, text: &'static str) -> Response<Body> {
-    let mut response = Response::new(Full::from(text).boxed_unsync());
+    let mut response = Response::new(full(text));
     *response.status_mut() = status;
     let content_type = HeaderValue::from_static("text/plain; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, content_type);
     response
 }
 
+/// Returns a body that is here as a whole.
+pub(crate) fn full(content: impl Into<Bytes>) -> Body {
+    let body = Full::new(content.into());
+    body.map_err(|never| match never {}).boxed_unsync()
+}
+
 fn empty(status: StatusCode) -> Response<Body> {
-    let mut response = Response::new(Full::default().boxed_unsync());
+    let mut response = Response::new(full(Bytes::new()));
     *response.status_mut() = status;
     response
 }

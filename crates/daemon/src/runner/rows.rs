@@ -1,7 +1,7 @@
 //! The rows of a list that is running: those that are active, and those that have ended last. The
 //! others are recorded where the files go. No I/O.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,8 @@ pub(super) struct Rows {
     counts: Counts,
     ended_now: u64,
     active: BTreeMap<u64, ActiveRow>,
+    /// Those that were active when the list was removed, and have not ended since.
+    removed: BTreeSet<u64>,
     /// The last one first.
     ended: VecDeque<Arc<RowNow>>,
     /// Bytes of the files that are complete.
@@ -135,6 +137,7 @@ impl Rows {
     /// Notes that a row has ended. One that was only stopped has not.
     pub(super) fn end(&mut self, outcome: &Outcome) {
         self.active.remove(&outcome.row);
+        self.removed.remove(&outcome.row);
         let is_stopped = |kind| kind == ErrorKind::Cancelled;
         if outcome
             .error()
@@ -186,9 +189,15 @@ impl Rows {
         self.bytes + active.sum::<u64>()
     }
 
-    /// Returns the numbers of the rows that are being downloaded.
-    pub(super) fn active(&self) -> impl Iterator<Item = u64> {
-        self.active.keys().copied()
+    /// Notes that the list was removed: the rows that are active end now.
+    pub(super) fn remove_active(&mut self) {
+        self.removed = self.active.keys().copied().collect();
+    }
+
+    /// Returns the numbers of the rows that were active when the list was removed, and have not
+    /// ended since.
+    pub(super) fn removed(&self) -> impl ExactSizeIterator<Item = u64> {
+        self.removed.iter().copied()
     }
 
     /// Returns the rows as they are now.

@@ -72,10 +72,17 @@ impl Inner {
 
     /// Notes that a row has ended. Returns whether it is one of a list.
     fn end(&mut self, outcome: &Outcome) -> bool {
-        if let Some(rows) = &mut self.rows {
-            rows.end(outcome);
+        let Some(rows) = &mut self.rows else {
+            return false;
+        };
+        rows.end(outcome);
+        if self.stopped == Some(PartialFile::Discard)
+            && rows.removed().len() == 0
+            && let Some(run) = &self.run
+        {
+            run.cancel();
         }
-        self.rows.is_some()
+        true
     }
 }
 
@@ -153,6 +160,9 @@ impl Task {
     pub(super) fn stop(&self, partial_file: PartialFile) {
         let mut inner = self.lock();
         inner.stopped = Some(partial_file);
+        if let (Some(rows), PartialFile::Discard) = (&mut inner.rows, partial_file) {
+            rows.remove_active();
+        }
         stop_run(&inner);
     }
 
@@ -235,10 +245,11 @@ fn stop_run(inner: &Inner) {
         (Some(run), Some(PartialFile::Keep)) => run.cancel(),
         (Some(run), Some(PartialFile::Discard)) => match &inner.rows {
             None => run.remove(0),
-            Some(rows) => {
-                rows.active().for_each(|row| run.remove(row));
-                run.cancel();
+            // It goes on until these rows have ended: what is cancelled stays to be resumed.
+            Some(rows) if rows.removed().len() > 0 => {
+                rows.removed().for_each(|row| run.remove(row))
             }
+            Some(_) => run.cancel(),
         },
         _ => {}
     }

@@ -11,6 +11,8 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
+use crate::described;
+
 /// Longer than anything takes that a test waits for.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -29,6 +31,18 @@ pub(crate) struct Response {
     pub(crate) body: String,
 }
 
+/// Returns a body without its chunks (RFC 9112 §7.1).
+fn unchunked(mut body: &str) -> String {
+    let mut whole = String::new();
+    while let Some((length, rest)) = body.split_once("\r\n") {
+        let length = usize::from_str_radix(length, 16).unwrap();
+        whole.push_str(&rest[..length]);
+        body = &rest[length..];
+        body = body.strip_prefix("\r\n").unwrap();
+    }
+    whole
+}
+
 impl Client {
     /// Sends a request as it is, and returns the response.
     pub(crate) fn raw(&self, request: &[u8]) -> Response {
@@ -41,10 +55,15 @@ impl Client {
         let text = String::from_utf8(bytes).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
         let status = head.split(' ').nth(1).unwrap_or("0");
+        let head = head.to_ascii_lowercase();
         Response {
             status: status.parse().unwrap(),
-            head: head.to_ascii_lowercase(),
-            body: body.to_owned(),
+            body: if head.contains("transfer-encoding: chunked") {
+                unchunked(body)
+            } else {
+                body.to_owned()
+            },
+            head,
         }
     }
 
@@ -59,6 +78,55 @@ impl Client {
         let head = lines.join("\r\n");
         let length = body.len();
         self.raw(format!("{head}\r\nContent-Length: {length}\r\n\r\n{body}").as_bytes())
+    }
+
+    /// Sends a request to the daemon's own API, with JSON unless it is null, and returns status and
+    /// JSON of the response, which is described.
+    pub(crate) fn api(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        let body = match body {
+            Value::Null => String::new(),
+            body => body.to_string(),
+        };
+        let fields = ["Content-Type: application/json"];
+        let response = self.api_raw(method, path, &fields, &body);
+        let value = serde_json::from_str(&response.body).unwrap_or_default();
+        (response.status, value)
+    }
+
+    /// Sends a request to the daemon's own API, with these fields besides the secret.
+    pub(crate) fn api_raw(
+        &self,
+        method: &str,
+        path: &str,
+        fields: &[&str],
+        body: &str,
+    ) -> Response {
+        let target = format!("/api/v1/{path}");
+        let secret = format!("Authorization: Bearer {}", self.secret);
+        let mut all = vec![&*secret];
+        all.extend(fields);
+        let response = self.request(&format!("{method} {target}"), &all, body);
+        described::check_response(method, &target, &response);
+        response
+    }
+
+    /// Adds a run of the daemon's own API, and returns its ID.
+    pub(crate) fn add_run(&self, run: &Value) -> String {
+        let (status, run) = self.api("POST", "runs", run);
+        assert_eq!(status, 201, "{run}");
+        run["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Waits until a run has this state, and returns it.
+    pub(crate) fn wait_for_run(&self, id: &str, state: &str) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let (_, run) = self.api("GET", &format!("runs/{id}"), &Value::Null);
+            if run["state"] == state {
+                return run;
+            }
+            assert!(Instant::now() < deadline, "{run}");
+        }
     }
 
     /// Returns the body of a call with the secret.

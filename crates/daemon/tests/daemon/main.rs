@@ -5,8 +5,10 @@
     reason = "in a test, what cannot go on shall say where"
 )]
 
+mod api;
 mod attacks;
 mod client;
+mod described;
 mod downloads;
 mod restarts;
 mod tools;

@@ -6,6 +6,7 @@
 )]
 
 mod choices;
+mod client;
 mod columns;
 mod completion;
 mod excerpt;
@@ -22,6 +23,7 @@ use haulage::{Algorithm, Checksum, EngineOptions, ErrorKind, Interface, RetryPol
 pub(crate) use self::choices::{
     Durability, Ended, Exists, InputFormat, Layout, Progress, RetryFailed, RowFormat, TlsMax,
 };
+pub(crate) use self::client::{AddArgs, DaemonAt, RunsArgs, StatusArgs};
 pub(crate) use self::columns::TableColumns;
 pub(crate) use self::completion::Completion;
 pub(crate) use self::excerpt::Excerpt;
@@ -124,6 +126,21 @@ pub(crate) enum Command {
     /// error says where it listens, and where the secret is. It ends with SIGTERM or Ctrl-C, and
     /// goes on from there when it is started again. The configuration file is not for it.
     Serve(Box<ServeArgs>),
+    /// Add URLs or a list to the queue of the daemon, as one run, and print its ID
+    ///
+    /// The daemon of haul serve downloads it when its turn comes. URLs are in order; a list may be
+    /// in any format that haul -i reads.
+    Add(Box<AddArgs>),
+    /// Show what the daemon has done, does, and has to do
+    Status(StatusArgs),
+    /// Pause runs of the daemon
+    Pause(RunsArgs),
+    /// Let paused runs of the daemon go on when their turn comes
+    Resume(RunsArgs),
+    /// Remove runs of the daemon; those that are over are forgotten
+    ///
+    /// Files that are complete stay.
+    Remove(RunsArgs),
     /// Explain a kind of error, or an HTTP status, and say what to do about it
     ///
     /// Without KIND, the kinds are listed, with one line each.

@@ -40,10 +40,20 @@ pub(crate) fn print(arguments: &ReportArgs) -> Result<Exit, Problem> {
 /// # Errors
 /// If nothing is recorded, or cannot be read.
 #[cfg(feature = "program")]
-pub(crate) fn of_list(folder: &Path, input: &str, title: &str, name: &str) -> Result<String, Error> {
+pub(crate) fn of_list(
+    folder: &Path,
+    input: &str,
+    title: &str,
+    name: &str,
+) -> Result<String, Error> {
     let mut runs = haulage::recorded_runs(folder)?;
     runs.retain(|run| run.title == title);
-    page(folder, &runs, haulage::results_of(folder, input)?, Some(name))
+    page(
+        folder,
+        &runs,
+        haulage::results_of(folder, input)?,
+        Some(name),
+    )
 }
 
 /// Returns the page about the items and runs of a folder. `name` is what was downloaded; `None` if

@@ -10,6 +10,7 @@ use haulage::{Algorithm, Checksum, Outcome};
 
 use self::filter::Filter;
 use self::summary::Totals;
+pub(crate) use self::table::width;
 use crate::args::{ResultsArgs, RowFormat};
 use crate::exit::{Exit, Problem};
 use crate::printed::unwritten;
@@ -36,7 +37,7 @@ pub(crate) fn print(arguments: &ResultsArgs) -> Result<Exit, Problem> {
         let totals = Totals::of(rows)?;
         match format {
             RowFormat::Jsonl => write_line(&totals.figures(), &mut line),
-            RowFormat::Table | RowFormat::Text => totals.write(table::width(), &mut line),
+            RowFormat::Table | RowFormat::Text => totals.write(width(), &mut line),
             _ => {
                 return Err(Problem::usage("a summary is a table or JSON")
                     .hint("--format table or --format jsonl"));
@@ -60,7 +61,7 @@ pub(crate) fn print(arguments: &ResultsArgs) -> Result<Exit, Problem> {
         })?,
         RowFormat::Text => each(rows, out, plan::list_line)?,
         RowFormat::Table => {
-            let table = table::Table::new(table::width());
+            let table = table::Table::new(width());
             let mut is_first = true;
             each(rows, out, |outcome, line| {
                 if std::mem::take(&mut is_first) {

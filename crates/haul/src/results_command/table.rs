@@ -89,7 +89,7 @@ impl Table {
 }
 
 /// Returns the width of standard output; 80 if it is no terminal, or one that does not tell.
-pub(super) fn width() -> usize {
+pub(crate) fn width() -> usize {
     let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
     let columns = size.map(|size| usize::from(size.ws_col));
     columns.filter(|columns| *columns > 0).unwrap_or(80)

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::{damage, row_query};
 use super::record::Record;
 use super::store::Store;
+use super::{damage, row_query};
 use crate::error::{Error, ErrorKind};
 use crate::outcome::Outcome;
 use crate::write::state_in;

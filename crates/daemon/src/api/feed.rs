@@ -1,0 +1,210 @@
+//! What happens, as server-sent events: once a second, for all who listen.
+
+use std::collections::{BTreeSet, HashMap};
+use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use futures_util::stream;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, Response};
+use http_body_util::{BodyExt as _, StreamBody};
+use hyper::body::Frame;
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::sync::broadcast::{self, Receiver, Sender, error::RecvError};
+use tokio_util::sync::CancellationToken;
+
+use super::hosts::hosts_now;
+use super::runs::status_now;
+use super::view::RunView;
+use crate::http::Body;
+use crate::hub::Hub;
+use crate::queue::{Batch, Gid};
+
+/// How many seconds wait for a client that is slow; it misses others.
+const BACKLOG: usize = 16;
+/// When more runs than these have changed within a second, clients load them again.
+const MAX_CHANGES: usize = 500;
+
+/// Tells clients what happens.
+#[derive(Debug)]
+pub(crate) struct Feed {
+    /// The events of a second.
+    seconds: Sender<Arc<str>>,
+    marks: Mutex<Marks>,
+}
+
+/// What has happened since the last second was told.
+#[derive(Debug, Default)]
+struct Marks {
+    changed: BTreeSet<Gid>,
+    gone: BTreeSet<Gid>,
+    /// Whether hosts had work, or waited.
+    had_hosts: bool,
+}
+
+impl Default for Feed {
+    fn default() -> Self {
+        Self {
+            seconds: broadcast::channel(BACKLOG).0,
+            marks: Mutex::default(),
+        }
+    }
+}
+
+impl Feed {
+    /// Notes what has changed of the queue.
+    pub(crate) fn note(&self, batch: &Batch) {
+        if self.seconds.receiver_count() == 0 {
+            return;
+        }
+        let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
+        for download in &batch.changed {
+            marks.changed.insert(download.gid);
+        }
+        for gid in &batch.gone {
+            marks.changed.remove(gid);
+            marks.gone.insert(*gid);
+        }
+    }
+
+    /// Tells what has happened since the last call. Call it once a second.
+    pub(crate) fn tell(&self, hub: &Hub) {
+        if self.seconds.receiver_count() == 0 {
+            return;
+        }
+        let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = std::mem::take(&mut marks.changed);
+        let gone = std::mem::take(&mut marks.gone);
+        let had_hosts = marks.had_hosts;
+        drop(marks);
+        let mut text = String::new();
+        add(&mut text, "status", &status_now(hub));
+        if changed.len() + gone.len() > MAX_CHANGES {
+            add(&mut text, "reset", &json!({}));
+        } else {
+            for gid in gone {
+                add(&mut text, "removed", &json!({"id": gid.to_string()}));
+            }
+            for run in runs(hub, changed) {
+                add(&mut text, "run", &run);
+            }
+        }
+        let hosts = hosts_now(hub);
+        let has_hosts = hosts["hosts"]
+            .as_array()
+            .is_some_and(|hosts| !hosts.is_empty());
+        if has_hosts || had_hosts {
+            add(&mut text, "hosts", &hosts);
+        }
+        let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
+        marks.had_hosts = has_hosts;
+        drop(marks);
+        // There may be no client any more.
+        let _ = self.seconds.send(text.into());
+    }
+}
+
+/// Returns these runs, and those that are active.
+fn runs(hub: &Hub, mut changed: BTreeSet<Gid>) -> Vec<RunView> {
+    hub.look(|service| {
+        let queue = &service.queue;
+        changed.extend(queue.active().map(|download| download.gid));
+        let queued = queue.queued().enumerate();
+        let positions: HashMap<_, _> = queued
+            .filter(|(_, download)| changed.contains(&download.gid))
+            .map(|(position, download)| (download.gid, position))
+            .collect();
+        let downloads = changed.iter().filter_map(|gid| queue.get(*gid));
+        downloads
+            .map(|download| {
+                let position = positions.get(&download.gid).copied();
+                RunView::of(service, download, position)
+            })
+            .collect()
+    })
+}
+
+/// Adds an event (HTML Living Standard, §9.2). JSON has no line breaks.
+fn add(text: &mut String, name: &str, data: &impl Serialize) {
+    let data = serde_json::to_string(data).unwrap_or_default();
+    // Writing to memory does not fail.
+    let _ = write!(text, "event: {name}\ndata: {data}\n\n");
+}
+
+/// Who listens.
+struct Listener {
+    seconds: Receiver<Arc<str>>,
+    closing: CancellationToken,
+    first: Option<Value>,
+}
+
+/// Returns the response with the events from now on.
+pub(super) fn listen(hub: &Hub) -> Response<Body> {
+    let listener = Listener {
+        seconds: hub.feed.seconds.subscribe(),
+        closing: hub.closing.clone(),
+        first: Some(status_now(hub)),
+    };
+    let events = stream::unfold(listener, |mut listener| async {
+        let text = listener.next().await?;
+        Some((Ok::<_, Infallible>(Frame::data(text)), listener))
+    });
+    let body = StreamBody::new(events).map_err(|never| match never {});
+    let mut response = Response::new(body.boxed_unsync());
+    let headers = response.headers_mut();
+    let events = HeaderValue::from_static("text/event-stream");
+    headers.insert(CONTENT_TYPE, events);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+impl Listener {
+    /// Returns the next events; `None` when the daemon closes.
+    async fn next(&mut self) -> Option<Bytes> {
+        let mut text = String::new();
+        if let Some(status) = self.first.take() {
+            add(&mut text, "status", &status);
+            return Some(text.into());
+        }
+        let second = tokio::select! {
+            second = self.seconds.recv() => second,
+            () = self.closing.cancelled() => return None,
+        };
+        match second {
+            Ok(second) => Some(Bytes::copy_from_slice(second.as_bytes())),
+            Err(RecvError::Lagged(_)) => {
+                self.seconds = self.seconds.resubscribe();
+                add(&mut text, "reset", &json!({}));
+                Some(text.into())
+            }
+            Err(RecvError::Closed) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn slow_client_is_told_to_load_everything_again() {
+        let feed = Feed::default();
+        let mut listener = Listener {
+            seconds: feed.seconds.subscribe(),
+            closing: CancellationToken::new(),
+            first: None,
+        };
+        for second in 0..=BACKLOG {
+            feed.seconds.send(second.to_string().into()).unwrap();
+        }
+        let reset = Bytes::from_static(b"event: reset\ndata: {}\n\n");
+        assert_eq!(listener.next().await, Some(reset));
+        feed.seconds.send("next".into()).unwrap();
+        assert_eq!(listener.next().await, Some(Bytes::from_static(b"next")));
+        listener.closing.cancel();
+        assert_eq!(listener.next().await, None);
+    }
+}

@@ -1,0 +1,160 @@
+//! What is recorded of a list that is over: its results, and a page about it.
+
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::stream;
+use haulage::{Error, ErrorKind};
+use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use http::{HeaderValue, Response};
+use http_body_util::{BodyExt as _, StreamBody};
+use hyper::body::Frame;
+use tokio::sync::mpsc::{self, Sender};
+
+use super::ApiError;
+use super::query::Query;
+use super::runs::find;
+use crate::http::{Body, full};
+use crate::hub::Hub;
+use crate::tools::{RecordedList, ResultsFormat};
+
+/// How many bytes are sent at once.
+const CHUNK: usize = 64 << 10;
+/// How many such pieces wait for a client that is slow.
+const BACKLOG: usize = 4;
+
+/// A list whose outcomes are recorded.
+struct Recorded {
+    id: String,
+    folder: PathBuf,
+    input: String,
+    name: String,
+    title: String,
+}
+
+impl Recorded {
+    /// Finds a list that is over.
+    fn find(hub: &Hub, id: &str) -> Result<Self, ApiError> {
+        hub.look(|service| {
+            let gid = find(service, id)?;
+            let download = service.queue.get(gid).ok_or_else(ApiError::nothing_there)?;
+            if !download.is_list() {
+                return Err(ApiError::conflict("only the results of lists are recorded"));
+            }
+            if !download.state.is_stopped() {
+                return Err(ApiError::conflict("the run is not over"));
+            }
+            Ok(Self {
+                id: gid.to_string(),
+                folder: service.folder_of(download),
+                input: hub.lists.path(gid).to_string_lossy().into_owned(),
+                name: download.name.clone(),
+                title: download.title(),
+            })
+        })
+    }
+
+    fn list(&self) -> RecordedList<'_> {
+        RecordedList::new(&self.folder, &self.input, &self.name, &self.title)
+    }
+}
+
+/// Returns the results of a list.
+pub(super) async fn results(
+    hub: &Arc<Hub>,
+    id: &str,
+    query: &str,
+) -> Result<Response<Body>, ApiError> {
+    let query = Query::read(query, &["format"])?;
+    let (format, content_type, extension) = match query.get("format") {
+        None | Some("jsonl") => (ResultsFormat::Jsonl, "application/x-ndjson", "jsonl"),
+        Some("csv") => (ResultsFormat::Csv, "text/csv; charset=utf-8", "csv"),
+        Some(other) => {
+            let message = format!("format: {other:?} is neither jsonl nor csv");
+            return Err(ApiError::malformed(message));
+        }
+    };
+    let recorded = Recorded::find(hub, id)?;
+    let name = format!("haul-{}.{extension}", recorded.id);
+    let (pieces, mut received) = mpsc::channel(BACKLOG);
+    let tools = Arc::clone(&hub.tools);
+    tokio::task::spawn_blocking(move || {
+        let mut out = BufWriter::with_capacity(CHUNK, Pieces(pieces.clone()));
+        let written = tools.write_results(&recorded.list(), format, &mut out);
+        let flushed = out.flush();
+        if let Err(error) = written {
+            // A client that has gone needs no answer.
+            let _ = pieces.blocking_send(Err(error));
+        }
+        drop(flushed);
+    });
+    // What cannot be read at all has a status of its own.
+    let first = match received.recv().await {
+        Some(Err(error)) => return Err(unreadable(&error)),
+        first => first,
+    };
+    let pieces = stream::unfold((first, received), |(first, mut received)| async {
+        let piece = match first {
+            Some(piece) => piece,
+            None => received.recv().await?,
+        };
+        // A body that breaks off is not taken for a whole one.
+        let frame = piece.map(Frame::data).map_err(io::Error::other);
+        Some((frame, (None, received)))
+    });
+    let response = Response::new(StreamBody::new(pieces).boxed_unsync());
+    Ok(as_file(response, content_type, &name))
+}
+
+/// Returns the page about a list.
+pub(super) async fn report(hub: &Arc<Hub>, id: &str) -> Result<Response<Body>, ApiError> {
+    let recorded = Recorded::find(hub, id)?;
+    let name = format!("haul-{}.html", recorded.id);
+    let tools = Arc::clone(&hub.tools);
+    let page = tokio::task::spawn_blocking(move || tools.report(&recorded.list())).await;
+    let page = page.map_err(|_| ApiError::internal("the report cannot be made"))?;
+    let page = page.map_err(|error| unreadable(&error))?;
+    let mut response = as_file(Response::new(full(page)), "text/html; charset=utf-8", &name);
+    // Its script must not act as the daemon's own page.
+    let sandbox = HeaderValue::from_static("sandbox allow-scripts");
+    response
+        .headers_mut()
+        .insert(CONTENT_SECURITY_POLICY, sandbox);
+    Ok(response)
+}
+
+fn as_file(mut response: Response<Body>, content_type: &'static str, name: &str) -> Response<Body> {
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // The name has letters and digits only.
+    if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
+        headers.insert(CONTENT_DISPOSITION, value);
+    }
+    response
+}
+
+fn unreadable(error: &Error) -> ApiError {
+    match error.kind() {
+        // Its folder is gone, or it was removed before it began.
+        ErrorKind::Input => ApiError::conflict(error.to_string()),
+        _ => ApiError::internal(error.to_string()),
+    }
+}
+
+/// Sends what is written to a body, piece by piece.
+struct Pieces(Sender<Result<Bytes, Error>>);
+
+impl Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let sent = self.0.blocking_send(Ok(Bytes::copy_from_slice(bytes)));
+        sent.map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

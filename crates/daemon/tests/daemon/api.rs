@@ -1,0 +1,651 @@
+//! The daemon's own API.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
+
+use haulage_daemon::Access;
+use origin::{Body, Gate, Origin, Script};
+use serde_json::{Value, json};
+
+use crate::client::{Client, PATIENCE};
+use crate::described::{self, DOCUMENT};
+use crate::{Daemon, Sandbox};
+
+const SIZE: u64 = 3 << 20;
+
+/// Returns a server of files that are there, below `/many/`.
+fn origin() -> Origin {
+    let origin = Origin::plain();
+    origin.under("/many/", |_| Script::ok(Body::of("x")));
+    origin.under("/gone/", |_| Script::status(404));
+    origin
+}
+
+fn urls(origin: &Origin, folder: &str, numbers: std::ops::Range<u32>) -> Vec<String> {
+    let url = |number| origin.url(&format!("/{folder}/{number}"));
+    numbers.map(url).collect()
+}
+
+fn get(client: &Client, path: &str) -> Value {
+    let (status, value) = client.api("GET", path, &Value::Null);
+    assert_eq!(status, 200, "{path}: {value}");
+    value
+}
+
+fn refused(client: &Client, method: &str, path: &str, body: &Value) -> (u16, String) {
+    let (status, value) = client.api(method, path, body);
+    let message = value["error"]["message"].as_str().unwrap_or_default();
+    (status, message.to_owned())
+}
+
+#[test]
+fn list_is_one_run_whose_rows_are_told() {
+    let (origin, sandbox) = (origin(), Sandbox::new());
+    let daemon = sandbox.start();
+    let client = &daemon.client;
+    let mut rows = urls(&origin, "many", 0..5);
+    rows.extend(urls(&origin, "gone", 0..2));
+    let id = client.add_run(&json!({"urls": rows, "name": "mine", "dir": "sub"}));
+    let run = client.wait_for_run(&id, "failed");
+    let counts = json!({"total": 7, "done": 5, "skipped": 0, "failed": 2, "active": 0});
+    assert_eq!((&run["items"], &run["bytes"]), (&counts, &json!(5)));
+    assert_eq!(run["error"]["message"], "2 of 7 rows have failed");
+    assert_eq!(sandbox.read("sub/4"), b"x");
+    let failed = get(client, &format!("runs/{id}/items?status=failed"));
+    assert_eq!(failed["total"], 2);
+    assert_eq!(failed["items"][0]["error"]["kind"], "http");
+    let found = get(client, &format!("runs/{id}/items?search=many/3"));
+    assert_eq!(
+        (&found["total"], &found["items"][0]["path"]),
+        (&json!(1), &json!("3"))
+    );
+    let page = get(client, &format!("runs/{id}/items?offset=5&limit=1"));
+    assert_eq!(
+        (&page["total"], &page["items"][0]["row"]),
+        (&json!(7), &json!(1))
+    );
+    // Clients of aria2 do not see it.
+    let stat = client.call("aria2.getGlobalStat", &json!([]));
+    assert_eq!(
+        (&stat["numStopped"], &stat["numActive"]),
+        (&json!("0"), &json!("0"))
+    );
+    assert_eq!(client.call("aria2.tellStopped", &json!([0, 9])), json!([]));
+    client.call("aria2.purgeDownloadResult", &json!([]));
+    assert_eq!(get(client, "runs?state=failed&search=MINE")["total"], 1);
+}
+
+#[test]
+fn failed_rows_are_tried_again() {
+    let (origin, sandbox) = (origin(), Sandbox::new());
+    let daemon = sandbox.start();
+    let client = &daemon.client;
+    origin.on("/late", [Script::status(404), Script::ok(Body::of("y"))]);
+    let mut rows = urls(&origin, "many", 0..3);
+    rows.push(origin.url("/late"));
+    let id = client.add_run(&json!({"urls": rows}));
+    client.wait_for_run(&id, "failed");
+    let before = origin.log().len();
+    let (status, _) = client.api("POST", &format!("runs/{id}/retry"), &Value::Null);
+    assert_eq!(status, 200);
+    let run = client.wait_for_run(&id, "done");
+    assert_eq!(
+        (run["items"]["done"].clone(), run["error"].clone()),
+        (json!(4), Value::Null)
+    );
+    assert_eq!(origin.log().len(), before + 1);
+    let again = refused(client, "POST", &format!("runs/{id}/retry"), &Value::Null);
+    assert_eq!(again, (409, "the run has not failed".to_owned()));
+}
+
+#[test]
+fn uploaded_list_is_read_by_its_format() {
+    let (origin, sandbox) = (origin(), Sandbox::new());
+    let daemon = sandbox.start();
+    let client = &daemon.client;
+    let list = format!("{}\tout=named\nnonsense\n", origin.url("/many/1"));
+    let fields = ["Content-Type: text/plain"];
+    let added = client.api_raw("POST", "runs?name=a+list&priority=2", &fields, &list);
+    assert_eq!(added.status, 201);
+    let run: Value = serde_json::from_str(&added.body).unwrap();
+    let id = run["id"].as_str().unwrap();
+    assert!(added.head.contains(&format!("location: /api/v1/runs/{id}")));
+    let run = client.wait_for_run(id, "failed");
+    assert_eq!(
+        (&run["name"], &run["priority"]),
+        (&json!("a list"), &json!(2))
+    );
+    assert_eq!(
+        (&run["items"]["done"], &run["items"]["failed"]),
+        (&json!(1), &json!(1))
+    );
+    assert_eq!(sandbox.read("named"), b"x");
+    let items = get(client, &format!("runs/{id}/items?status=failed"));
+    assert_eq!(
+        (
+            &items["items"][0]["line"],
+            &items["items"][0]["error"]["kind"]
+        ),
+        (&json!(2), &json!("input"))
+    );
+    for (body, says) in [("", "empty"), ("# nothing\n\n", "empty")] {
+        let refused = client.api_raw("POST", "runs", &fields, body);
+        assert_eq!(refused.status, 422, "{body:?}");
+        assert!(refused.body.contains(says), "{}", refused.body);
+    }
+    let kept = std::fs::read_dir(sandbox.path("state/lists")).unwrap();
+    assert_eq!(kept.count(), 1);
+}
+
+#[test]
+fn lists_wait_their_turn_in_the_order_of_priorities() {
+    let (origin, sandbox, gate) = (origin(), Sandbox::new(), Gate::new());
+    let daemon = sandbox.start();
+    let client = &daemon.client;
+    origin.on("/slow", [Script::ok(Body::of("z")).hold_at(0, &gate)]);
+    client.api("PATCH", "limits", &json!({"max_concurrent_downloads": 1}));
+    let first = client.add_run(&json!({"urls": [origin.url("/slow")]}));
+    let add = |name: &str, priority: i32| {
+        let urls = urls(&origin, "many", 0..1);
+        client.add_run(&json!({"urls": urls, "name": name, "priority": priority}))
+    };
+    let (low, normal, high) = (add("low", -1), add("normal", 0), add("high", 1));
+    let file = client.add(&origin.url("/many/2"), &json!({}));
+    let queue = || {
+        let runs = get(client, "runs?state=waiting,paused")["runs"].clone();
+        let runs = runs.as_array().unwrap().iter();
+        let ids = runs.enumerate().map(|(position, run)| {
+            assert_eq!(run["position"], position);
+            run["id"].as_str().unwrap().to_owned()
+        });
+        ids.collect::<Vec<_>>()
+    };
+    assert_eq!(queue(), [&*high, &normal, &file, &low]);
+    let change = |id: &str, change: Value| {
+        let (status, run) = client.api("PATCH", &format!("runs/{id}"), &change);
+        assert_eq!(status, 200, "{run}");
+    };
+    change(&low, json!({"priority": 5}));
+    assert_eq!(queue(), [&*low, &high, &normal, &file]);
+    change(&file, json!({"position": 0, "limit_rate": 1000}));
+    assert_eq!(queue(), [&*file, &low, &high, &normal]);
+    assert_eq!(client.gids("aria2.tellWaiting", &json!([0, 9])), [&*file]);
+    let moved = refused(
+        client,
+        "PATCH",
+        &format!("runs/{first}"),
+        &json!({"position": 0}),
+    );
+    assert_eq!(moved.0, 409);
+    let pause = |id: &str, action: &str| {
+        let (status, run) = client.api("POST", &format!("runs/{id}/{action}"), &Value::Null);
+        (status, run["state"].clone())
+    };
+    assert_eq!(pause(&high, "pause"), (200, json!("paused")));
+    assert_eq!(pause(&high, "pause").0, 409);
+    let (status, _) = client.api("DELETE", &format!("runs/{normal}"), &Value::Null);
+    assert_eq!(status, 204);
+    assert_eq!(queue(), [&*file, &low, &high]);
+    gate.open();
+    client.wait_for_run(&low, "done");
+    client.wait_for_run(&file, "done");
+    assert_eq!(pause(&high, "resume").0, 200);
+    client.wait_for_run(&high, "done");
+    assert_eq!(pause(&high, "resume").0, 409);
+}
+
+#[test]
+fn list_is_resumed_where_it_was_after_a_pause_and_a_restart() {
+    let (origin, sandbox, gate) = (origin(), Sandbox::new(), Gate::new());
+    let file = || Body::seeded(7, SIZE);
+    let entity = || Script::entity(file(), "\"a\"");
+    origin.on("/a", [entity().hold_at(SIZE / 2, &gate), entity()]);
+    let daemon = sandbox.start();
+    let mut rows = urls(&origin, "many", 0..3);
+    rows.push(origin.url("/a"));
+    rows.extend(urls(&origin, "gone", 0..1));
+    let id = daemon
+        .client
+        .add_run(&json!({"urls": rows, "name": "kept", "options": {"retries": "1"}}));
+    let wait_for = |client: &Client, enough: &dyn Fn(&Value) -> bool| {
+        let deadline = std::time::Instant::now() + PATIENCE;
+        loop {
+            let run = get(client, &format!("runs/{id}"));
+            if enough(&run) {
+                return run;
+            }
+            assert!(std::time::Instant::now() < deadline, "{run}");
+        }
+    };
+    let is_half = |run: &Value| {
+        run["items"]["done"] == 3
+            && run["items"]["failed"] == 1
+            && run["bytes"].as_u64() >= Some(SIZE / 2)
+    };
+    wait_for(&daemon.client, &is_half);
+    let active = get(
+        &daemon.client,
+        &format!("runs/{id}/items?status=active,waiting"),
+    );
+    assert_eq!(
+        (&active["total"], &active["items"][0]["path"]),
+        (&json!(1), &json!("a"))
+    );
+    let (status, run) = daemon
+        .client
+        .api("POST", &format!("runs/{id}/pause"), &Value::Null);
+    assert_eq!((status, &run["state"]), (200, &json!("paused")));
+    drop(daemon);
+    gate.open();
+    let daemon = sandbox.start();
+    assert_eq!(
+        get(&daemon.client, &format!("runs/{id}"))["state"],
+        "paused"
+    );
+    let (status, _) = daemon
+        .client
+        .api("POST", &format!("runs/{id}/resume"), &Value::Null);
+    assert_eq!(status, 200);
+    let run = daemon.client.wait_for_run(&id, "failed");
+    let counts = json!({"total": 5, "done": 4, "skipped": 0, "failed": 1, "active": 0});
+    assert_eq!((&run["items"], &run["name"]), (&counts, &json!("kept")));
+    assert_eq!(run["bytes"], SIZE + 3);
+    assert!(sandbox.read("a") == file().bytes());
+    let ranges = origin.log();
+    let ranges = ranges.iter().filter(|request| request.path == "/a");
+    let ranges: Vec<_> = ranges
+        .map(|request| request.headers.contains_key("range"))
+        .collect();
+    assert_eq!(ranges, [false, true]);
+    assert_eq!(origin.count("/many/0"), 1);
+    let items = get(&daemon.client, &format!("runs/{id}/items"));
+    assert_eq!(items["total"], 5);
+    // What ended before the restart is known from the record.
+    drop(daemon);
+    let daemon = sandbox.start();
+    let items = get(
+        &daemon.client,
+        &format!("runs/{id}/items?status=done&search=MANY&limit=2"),
+    );
+    assert_eq!(
+        (&items["total"], &items["items"][0]["row"]),
+        (&json!(3), &json!(2))
+    );
+}
+
+#[test]
+fn results_and_report_are_there_when_a_list_is_over() {
+    let (origin, sandbox, gate) = (origin(), Sandbox::new(), Gate::new());
+    let daemon = sandbox.start();
+    let client = &daemon.client;
+    origin.on("/slow", [Script::ok(Body::of("z")).hold_at(0, &gate)]);
+    let id = client.add_run(&json!({"urls": [origin.url("/slow")], "name": "mine"}));
+    // Another list in the same folder has results of its own.
+    let other = client.add_run(&json!({"urls": urls(&origin, "many", 0..2)}));
+    client.wait_for_run(&other, "done");
+    for what in ["results", "report"] {
+        let early = refused(client, "GET", &format!("runs/{id}/{what}"), &Value::Null);
+        assert_eq!(early, (409, "the run is not over".to_owned()));
+    }
+    gate.open();
+    client.wait_for_run(&id, "done");
+    let download = |path: &str| client.api_raw("GET", path, &[], "");
+    let results = download(&format!("runs/{id}/results"));
+    assert_eq!(results.body, "{\"row\":0,\"status\":\"done\"}\n");
+    let disposition = format!("content-disposition: attachment; filename=\"haul-{id}.jsonl\"");
+    assert!(results.head.contains(&disposition), "{}", results.head);
+    let results = download(&format!("runs/{other}/results?format=csv"));
+    assert_eq!(results.body, "0,done\n1,done\n");
+    let report = download(&format!("runs/{id}/report"));
+    assert_eq!(report.body, "<p>mine: 1</p>");
+    assert!(report.head.contains("content-security-policy: sandbox"));
+    let file = client.add(&origin.url("/many/7"), &json!({}));
+    let none = refused(client, "GET", &format!("runs/{file}/results"), &Value::Null);
+    assert_eq!(none.0, 409);
+    let (status, _) = client.api("DELETE", &format!("runs/{id}"), &Value::Null);
+    assert_eq!(status, 409);
+    let (status, _) = client.api("DELETE", &format!("runs/{id}?purge=true"), &Value::Null);
+    assert_eq!(status, 204);
+    assert_eq!(
+        refused(client, "GET", &format!("runs/{id}"), &Value::Null).0,
+        404
+    );
+    let kept = std::fs::read_dir(sandbox.path("state/lists")).unwrap();
+    assert_eq!(kept.count(), 1);
+}
+
+#[test]
+fn removed_list_leaves_no_partial_file() {
+    let (origin, sandbox, gate) = (origin(), Sandbox::new(), Gate::new());
+    origin.on(
+        "/a",
+        [Script::entity(Body::seeded(7, SIZE), "\"a\"").hold_at(SIZE / 2, &gate)],
+    );
+    let daemon = sandbox.start();
+    let client = &daemon.client;
+    let id = client.add_run(&json!({"urls": [origin.url("/a")]}));
+    loop {
+        let run = get(client, &format!("runs/{id}"));
+        if run["bytes"].as_u64() >= Some(SIZE / 2) {
+            break;
+        }
+    }
+    let (status, _) = client.api("DELETE", &format!("runs/{id}"), &Value::Null);
+    assert_eq!(status, 204);
+    assert_eq!(get(client, &format!("runs/{id}"))["state"], "removed");
+    drop(daemon);
+    let parts = sandbox.path("files/.haul/part");
+    let parts = std::fs::read_dir(parts).into_iter().flatten();
+    let parts: Vec<_> = parts.map(|part| part.unwrap().path()).collect();
+    assert!(parts.is_empty(), "{parts:?}");
+    assert!(!sandbox.path("files/a").exists());
+}
+
+#[test]
+fn requests_that_cannot_be_used_say_why() {
+    let (origin, sandbox) = (origin(), Sandbox::new());
+    let daemon = sandbox.start();
+    let client = &daemon.client;
+    let url = origin.url("/many/1");
+    for (body, status, says) in [
+        (json!({}), 422, "either urls or list"),
+        (
+            json!({"urls": [url], "list": "x"}),
+            422,
+            "either urls or list",
+        ),
+        (json!({"urls": []}), 422, "empty"),
+        (json!({"urls": [url, "ftp://h/"]}), 422, "ftp://h/"),
+        (
+            json!({"urls": [format!("{url}\tout=../x")]}),
+            422,
+            "is no URL",
+        ),
+        (json!({"urls": [url], "dir": "../x"}), 422, "../x"),
+        (json!({"urls": [url], "dir": "/etc"}), 422, "/etc"),
+        (
+            json!({"urls": [url], "dir": sandbox.path("state").to_str()}),
+            422,
+            "no folder",
+        ),
+        (
+            json!({"urls": [url], "options": {"colour": "red"}}),
+            422,
+            "colour",
+        ),
+        (
+            json!({"urls": [url], "options": {"retries": "many"}}),
+            422,
+            "retries",
+        ),
+        (
+            json!({"urls": [url], "options": {"retries": null}}),
+            422,
+            "retries",
+        ),
+        (json!({"urls": [url], "format": "csv"}), 422, "format"),
+        (json!({"urls": [url], "colour": "red"}), 422, "colour"),
+        (json!({"urls": [url], "name": "a\nb"}), 422, "name"),
+        (json!({"urls": url}), 422, "sequence"),
+        (json!([]), 422, ""),
+    ] {
+        let refused = refused(client, "POST", "runs", &body);
+        assert!(
+            refused.0 == status && refused.1.contains(says),
+            "{body}: {refused:?}"
+        );
+    }
+    for (method, path, body, status) in [
+        ("POST", "runs?name=x", json!({"urls": [url]}), 400),
+        ("GET", "runs?colour=red", Value::Null, 400),
+        ("GET", "runs?state=colourful", Value::Null, 400),
+        ("GET", "runs?limit=x", Value::Null, 400),
+        ("GET", "runs/zz", Value::Null, 404),
+        ("GET", "runs/0000000000000001/items", Value::Null, 404),
+        ("GET", "nothing", Value::Null, 404),
+        ("PUT", "runs", Value::Null, 405),
+        (
+            "PATCH",
+            "limits",
+            json!({"max_concurrent_downloads": 0}),
+            422,
+        ),
+        (
+            "PATCH",
+            "limits",
+            json!({"max_concurrent_downloads": 70000}),
+            422,
+        ),
+        ("PATCH", "limits", Value::Null, 400),
+    ] {
+        assert_eq!(
+            refused(client, method, path, &body).0,
+            status,
+            "{method} {path} {body}"
+        );
+    }
+    let broken = client.api_raw("POST", "runs", &["Content-Type: application/json"], "{");
+    assert_eq!(broken.status, 400);
+    let kept = std::fs::read_dir(sandbox.path("state/lists")).unwrap();
+    assert_eq!(kept.count(), 0);
+    assert_eq!(get(client, "runs")["total"], 0);
+}
+
+#[test]
+fn bodies_that_are_too_large_are_not_read() {
+    let sandbox = Sandbox::new();
+    let daemon = sandbox.start();
+    let client = &daemon.client;
+    let secret = &client.secret;
+    for (content_type, length) in [("application/json", 9 << 20), ("text/plain", 65 << 20)] {
+        let request = format!(
+            "POST /api/v1/runs HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {secret}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\r\n"
+        );
+        assert_eq!(client.raw(request.as_bytes()).status, 413, "{content_type}");
+    }
+    // Nor is one of unknown length.
+    let chunk = format!("100000\r\n{}\r\n", "x".repeat(1 << 20));
+    let mut request = format!(
+        "POST /api/v1/runs HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {secret}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    );
+    for _ in 0..65 {
+        request.push_str(&chunk);
+    }
+    assert_eq!(client.raw(request.as_bytes()).status, 413);
+    let kept = std::fs::read_dir(sandbox.path("state/lists")).unwrap();
+    assert_eq!(kept.count(), 0);
+    // A client without the secret is not listened to.
+    let request =
+        "POST /api/v1/runs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n";
+    assert_eq!(client.raw(request.as_bytes()).status, 401);
+}
+
+#[test]
+fn secret_is_needed_for_everything_but_the_health() {
+    let sandbox = Sandbox::new();
+    let daemon = sandbox.start();
+    let mut wrong = daemon.client.clone();
+    wrong.secret.pop();
+    let begun = std::time::Instant::now();
+    for (template, operations) in DOCUMENT["paths"].as_object().unwrap() {
+        for method in operations.as_object().unwrap().keys() {
+            let method = method.to_ascii_uppercase();
+            let path = template.replace("{id}", "0000000000000001");
+            let secret = format!("Authorization: Bearer {}", wrong.secret);
+            let response = wrong.request(&format!("{method} {path}"), &[&secret], "");
+            let status = if path == "/healthz" { 200 } else { 401 };
+            assert_eq!(response.status, status, "{method} {path}");
+            if status == 401 {
+                assert!(response.head.contains("www-authenticate: bearer"));
+            }
+        }
+    }
+    assert!(begun.elapsed().as_millis() >= 1000);
+    let client = &daemon.client;
+    for field in [
+        "Host: evil.example",
+        "Origin: https://evil.example",
+        "Sec-Fetch-Site: cross-site",
+    ] {
+        let secret = format!("Authorization: Bearer {}", client.secret);
+        for path in ["/api/v1/status", "/metrics", "/healthz"] {
+            let response = client.request(&format!("GET {path}"), &[&secret, field], "");
+            assert!([403, 421].contains(&response.status), "{path} {field}");
+        }
+    }
+}
+
+#[test]
+fn forms_change_nothing_where_there_is_no_secret() {
+    let (origin, sandbox) = (origin(), Sandbox::new());
+    let mut settings = sandbox.settings();
+    settings.access = Access::Anybody;
+    let daemon = Daemon::start(settings);
+    let client = &daemon.client;
+    let list = origin.url("/many/1");
+    let send = |fields: &[&str]| {
+        let response = client.request("POST /api/v1/runs", fields, &list);
+        described::check_response("POST", "/api/v1/runs", &response);
+        response.status
+    };
+    assert_eq!(send(&["Content-Type: text/plain"]), 403);
+    assert_eq!(send(&[]), 403);
+    assert_eq!(send(&["Content-Type: text/plain", "X-Haul: 1"]), 201);
+    assert_eq!(client.request("GET /api/v1/runs", &[], "").status, 200);
+    assert_eq!(
+        client.request("POST /api/v1/runs/purge", &[], "").status,
+        403
+    );
+}
+
+#[test]
+fn allowed_page_may_send_every_method() {
+    let sandbox = Sandbox::new();
+    let mut settings = sandbox.settings();
+    settings.allowed_origins = vec!["https://page.example".to_owned()];
+    let daemon = Daemon::start(settings);
+    let preflight = daemon.client.request(
+        "OPTIONS /api/v1/runs/1",
+        &[
+            "Origin: https://page.example",
+            "Access-Control-Request-Headers: authorization",
+        ],
+        "",
+    );
+    assert_eq!(preflight.status, 200);
+    let methods = "access-control-allow-methods: get, post, patch, delete, options";
+    assert!(preflight.head.contains(methods), "{}", preflight.head);
+    assert!(
+        preflight
+            .head
+            .contains("access-control-allow-headers: authorization")
+    );
+}
+
+#[test]
+fn events_tell_what_happens_until_the_daemon_ends() {
+    let (origin, sandbox, gate) = (origin(), Sandbox::new(), Gate::new());
+    origin.on("/slow", [Script::ok(Body::of("z")).hold_at(0, &gate)]);
+    let daemon = sandbox.start();
+    let client = &daemon.client;
+    let stream = TcpStream::connect(&client.authority).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let head = format!(
+        "GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\r\n",
+        client.secret
+    );
+    (&stream).write_all(head.as_bytes()).unwrap();
+    let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line == "content-type: text/event-stream"));
+    let mut event = None;
+    let mut next = || loop {
+        let line = lines.next()?;
+        if let Some(name) = line.strip_prefix("event: ") {
+            event = Some(name.to_owned());
+        } else if let Some(data) = line.strip_prefix("data: ") {
+            let data: Value = serde_json::from_str(data).unwrap();
+            return Some((event.take().unwrap(), data));
+        }
+    };
+    let (name, status) = next().unwrap();
+    assert_eq!(name, "status");
+    described::check("Status", &status);
+    let id = client.add_run(&json!({"urls": [origin.url("/slow")], "paused": true}));
+    let mut wait = |wanted: &dyn Fn(&str, &Value) -> bool| {
+        let mut seen = BTreeSet::new();
+        loop {
+            let (name, data) = next().expect("the events have ended");
+            match &*name {
+                "status" => described::check("Status", &data),
+                "run" => described::check("Run", &data),
+                "hosts" => described::check("Hosts", &data),
+                _ => {}
+            }
+            seen.insert(name.clone());
+            if wanted(&name, &data) {
+                return seen;
+            }
+        }
+    };
+    let is = |state: &'static str| {
+        let id = id.clone();
+        move |name: &str, data: &Value| name == "run" && data["id"] == *id && data["state"] == state
+    };
+    wait(&is("paused"));
+    client.api("POST", &format!("runs/{id}/resume"), &Value::Null);
+    wait(&is("active"));
+    let has_host = |name: &str, data: &Value| name == "hosts" && data["hosts"][0]["active"] == 1;
+    wait(&has_host);
+    gate.open();
+    wait(&is("done"));
+    client.api("POST", "runs/purge", &Value::Null);
+    wait(&|name, data| name == "removed" && data["id"] == *id);
+    drop(daemon);
+    while next().is_some() {}
+}
+
+#[test]
+fn metrics_health_and_description_are_served() {
+    let sandbox = Sandbox::new();
+    let daemon = sandbox.start();
+    let client = &daemon.client;
+    let secret = format!("Authorization: Bearer {}", client.secret);
+    for (path, says) in [
+        ("/metrics", "hosts 0"),
+        ("/healthz", "ok"),
+        ("/api/v1/openapi.json", "\"openapi\": \"3.1.0\""),
+    ] {
+        let response = client.request(&format!("GET {path}"), &[&secret], "");
+        assert_eq!(response.status, 200, "{path}");
+        assert!(response.body.contains(says), "{path}");
+        described::check_response("GET", path, &response);
+        assert_eq!(
+            client
+                .request(&format!("POST {path}"), &[&secret], "")
+                .status,
+            405
+        );
+    }
+    assert_eq!(get(client, "hosts"), json!({"hosts": []}));
+}
+
+#[test]
+fn host_that_asks_to_wait_is_told() {
+    let (origin, sandbox) = (origin(), Sandbox::new());
+    let daemon = sandbox.start();
+    let client = &daemon.client;
+    let busy = Script::status(503).header("retry-after", "60");
+    origin.on("/busy", [busy]);
+    client.add_run(&json!({"urls": [origin.url("/busy")]}));
+    let deadline = std::time::Instant::now() + PATIENCE;
+    let host = loop {
+        let hosts = get(client, "hosts")["hosts"].clone();
+        if hosts[0]["state"] == "waits" {
+            break hosts[0].clone();
+        }
+        assert!(std::time::Instant::now() < deadline);
+    };
+    assert_eq!(host["reason"], "503, Retry-After");
+    assert!(host["until"].is_string());
+}
