@@ -91,7 +91,8 @@ impl Daemon {
         let runtime = runtime.map_err(|cause| {
             Problem::destination(format!("the daemon cannot be asked: {cause}"))
         })?;
-        let sent = runtime.block_on(time::timeout(PATIENCE, self.send(method, target, body)));
+        let sent = async { time::timeout(PATIENCE, self.send(method, target, body)).await };
+        let sent = runtime.block_on(sent);
         sent.unwrap_or_else(|_| {
             let what = format!("the daemon at {} does not answer", self.authority);
             Err(Problem::destination(what))
