@@ -6,6 +6,7 @@ use std::time::Duration;
 use haulage::Transfer;
 
 use crate::report::escape::printable;
+use crate::report::expected::Expected;
 use crate::report::format;
 use crate::report::throughput::Throughput;
 
@@ -18,13 +19,18 @@ pub(crate) struct Snapshot<'a> {
     pub(crate) failed: u64,
     /// Number of items in all; `None` where it is not known.
     pub(crate) total: Option<u64>,
+    /// There is a single URL, so what counts are its bytes.
+    pub(crate) is_one_url: bool,
     /// Bytes received from the network, including those of unfinished items.
     pub(crate) bytes: u64,
     /// Bytes that earlier runs had received, and that are not requested again.
     pub(crate) resumed: u64,
-    /// Number of items that have started and not ended.
-    pub(crate) under_way: u64,
-    /// The items that are being downloaded, not waiting.
+    /// How many bytes will have been received from the network at the end; `None` while that cannot
+    /// be estimated.
+    pub(crate) expected: Option<Expected>,
+    /// The time since the start.
+    pub(crate) elapsed: Duration,
+    /// The items that have started and not ended.
     pub(crate) flights: &'a [Flight<'a>],
     /// The hosts and items that wait.
     pub(crate) waits: &'a [Wait],
@@ -45,7 +51,11 @@ pub(crate) struct Wait {
 pub(crate) struct Flight<'a> {
     pub(crate) label: &'a str,
     pub(crate) received: u64,
+    /// Bytes of these that an earlier run had left.
+    pub(crate) resumed: u64,
     pub(crate) length: Option<u64>,
+    /// It waits for its next attempt, or for its turn.
+    pub(crate) is_waiting: bool,
 }
 
 /// The width of the bar itself, in columns. If there is less room, it is not shown.
@@ -60,56 +70,70 @@ const MOST_WAITS: usize = 3;
 /// Returns the two lines of the bar, each of at most this many columns: how far the run is, and
 /// which items are under way.
 pub(crate) fn frame(now: &Snapshot<'_>, columns: usize) -> [String; 2] {
-    let figures = figures(now).join(" · ");
+    let fraction = now.fraction();
+    let least = fraction.map_or(0, |_| BAR.start() + GAP.len());
+    let figures = figures(now, columns.saturating_sub(least));
     let bar = columns
-        .checked_sub(format::width(&figures) + 2)
+        .checked_sub(format::width(&figures) + GAP.len())
         .filter(|room| room >= BAR.start())
-        .and_then(|room| Some(bar(now.fraction()?, room.min(*BAR.end()))));
+        .and_then(|room| Some(bar(fraction?, room.min(*BAR.end()))));
     let first = match bar {
-        Some(bar) => format!("{bar}  {figures}"),
+        Some(bar) => format!("{bar}{GAP}{figures}"),
         None => figures,
     };
     [format::fit(&first, columns), activity(now, columns)]
 }
 
-/// Returns a status line for a log: `116/200 · 5 failed · 374.2 MiB · 19.3 MiB/s`, followed by the
-/// hosts that wait.
+/// Between the bar and the figures.
+const GAP: &str = "  ";
+
+/// Returns a status line for a log: `116/200 · 5 failed · 374.2 MiB of ~640.0 MiB · 19.3 MiB/s ·
+/// 0:19 elapsed · 0:14 left`, followed by the hosts that wait.
 pub(crate) fn status(now: &Snapshot<'_>) -> String {
-    let mut parts = counts(now);
+    let mut parts = vec![figures(now, usize::MAX)];
     parts.extend(now.waits.iter().take(MOST_WAITS).map(Wait::to_string));
     if now.waits.len() > MOST_WAITS {
         parts.push(format!("{} more wait", now.waits.len() - MOST_WAITS));
     }
-    parts.join(" · ")
+    parts.join(BETWEEN)
 }
 
 impl Snapshot<'_> {
     /// Returns the share of all items that is done, from 0 to 1, or `None` if their number is
     /// unknown or zero. An item under way counts by the share of its bytes that has arrived.
-    fn fraction(&self) -> Option<f64> {
+    pub(crate) fn fraction(&self) -> Option<f64> {
         let total = self.total.filter(|&total| total > 0)?;
-        let parts: f64 = self.flights.iter().filter_map(Flight::fraction).sum();
-        Some(((self.ended as f64 + parts) / total as f64).clamp(0.0, 1.0))
+        Some(((self.ended as f64 + self.under_way()) / total as f64).clamp(0.0, 1.0))
+    }
+
+    /// Returns how much of the items under way has arrived, in items.
+    fn under_way(&self) -> f64 {
+        self.flights.iter().filter_map(Flight::fraction).sum()
+    }
+
+    /// Returns the items that are being downloaded, not waiting.
+    fn moving(&self) -> impl Iterator<Item = &Flight<'_>> {
+        self.flights.iter().filter(|flight| !flight.is_waiting)
     }
 
     /// Returns the time left at the current throughput, or `None` if it cannot be estimated: the
-    /// rate has not settled, the number of items is unknown, or the result would be 100 hours or
-    /// more.
+    /// rate has not settled, nothing is left, the number of items is unknown, or the result would be
+    /// 100 hours or more.
     fn time_left(&self) -> Option<Duration> {
         if self.throughput.span() < SETTLED {
             return None;
         }
-        let files = self.total?.checked_sub(self.ended)?;
+        let files = self.total?.checked_sub(self.ended).filter(|&it| it > 0)?;
         // The sum saturates, since a server may claim any length.
         let lengths = self.flights.iter().try_fold(0_u64, |sum, flight| {
             Some(sum.saturating_add(flight.missing()?))
         });
         let seconds = match lengths {
             // All remaining items are in progress, and their lengths are known.
-            Some(bytes) if files == self.flights.len() as u64 && files == self.under_way => {
+            Some(bytes) if files == self.flights.len() as u64 => {
                 bytes as f64 / self.throughput.bytes_per_second()
             }
-            _ => files as f64 / self.throughput.files_per_second(),
+            _ => (files as f64 - self.under_way()) / self.throughput.files_per_second(),
         };
         Duration::try_from_secs_f64(seconds)
             .ok()
@@ -123,8 +147,17 @@ impl<'a> Flight<'a> {
         Self {
             label: &transfer.label,
             received: transfer.received(),
+            resumed: transfer.resumed(),
             length: transfer.length(),
+            is_waiting: transfer.is_waiting(),
         }
+    }
+
+    /// Returns the share of the file that this run has received; `None` if its length is unknown.
+    pub(crate) fn share_of_this_run(&self) -> Option<f64> {
+        let length = self.length.filter(|&length| length > 0)?;
+        let received = self.received.saturating_sub(self.resumed);
+        Some((received as f64 / length as f64).min(1.0))
     }
 
     fn fraction(&self) -> Option<f64> {
@@ -137,35 +170,60 @@ impl<'a> Flight<'a> {
     }
 }
 
-/// Returns the counts of items, failures and bytes, and the rate, each as a text.
+/// Returns the figures, in this many columns if they can be said in so few: first the time since the
+/// start is left out, then how many bytes are expected.
+fn figures(now: &Snapshot<'_>, columns: usize) -> String {
+    let rate = whole(now.throughput.bytes_per_second());
+    let rate = format!("{}/s", format::bytes(rate));
+    let elapsed = Some(format::clock(now.elapsed)).filter(|_| now.elapsed.as_secs() > 0);
+    let elapsed = elapsed.map(|time| format!("{time} elapsed"));
+    let left = now.time_left();
+    let left = left.map(|left| format!("{} left", format::time_left(left)));
+    let joined = |expected: Option<Expected>, elapsed: Option<&String>| {
+        let mut parts = counts(now);
+        parts.push(volume(now, expected));
+        parts.push(rate.clone());
+        parts.extend(elapsed.into_iter().chain(&left).cloned());
+        parts.join(BETWEEN)
+    };
+    let whole = joined(now.expected, elapsed.as_ref());
+    [whole, joined(now.expected, None)]
+        .into_iter()
+        .find(|figures| format::width(figures) <= columns)
+        .unwrap_or_else(|| joined(None, None))
+}
+
+/// Returns how many items have ended and failed, or what share of a single URL's file has arrived.
 fn counts(now: &Snapshot<'_>) -> Vec<String> {
-    let mut parts = vec![match now.total {
-        Some(total) => format!("{}/{total}", now.ended),
-        None => format!("{} done", now.ended),
-    }];
+    let mut parts = Vec::new();
+    if now.is_one_url {
+        let share = now.flights.first().and_then(Flight::fraction);
+        parts.extend(share.map(|share| format!("{}%", whole(share * 100.0))));
+    } else {
+        parts.push(match now.total {
+            Some(total) => format!("{}/{total}", now.ended),
+            None => format!("{} done", now.ended),
+        });
+    }
     if now.failed > 0 {
         parts.push(format!("{} failed", now.failed));
     }
-    parts.push(if now.resumed > 0 {
-        let (bytes, resumed) = (format::bytes(now.bytes), format::bytes(now.resumed));
-        format!("{bytes} ({resumed} resumed)")
-    } else {
-        format::bytes(now.bytes)
-    });
-    parts.push(format!(
-        "{}/s",
-        format::bytes(whole(now.throughput.bytes_per_second()))
-    ));
     parts
 }
 
-/// Returns the texts of [`counts`], and the time left if it can be estimated.
-fn figures(now: &Snapshot<'_>) -> Vec<String> {
-    let mut parts = counts(now);
-    if let Some(left) = now.time_left() {
-        parts.push(format!("{} left", format::time_left(left)));
+/// Returns how many bytes have come from the network, of how many that are expected, and how many
+/// are of earlier runs: `12.0 MiB of ~64.0 MiB (8.0 MiB resumed)`.
+fn volume(now: &Snapshot<'_>, expected: Option<Expected>) -> String {
+    let mut text = format::bytes(now.bytes);
+    if let Some(expected) = expected {
+        let mark = if expected.is_exact { "" } else { "~" };
+        // Writing to memory does not fail.
+        let _ = write!(text, " of {mark}{}", format::bytes(expected.bytes));
     }
-    parts
+    if now.resumed > 0 {
+        let _ = write!(text, " ({} resumed)", format::bytes(now.resumed));
+    }
+    text
 }
 
 fn bar(fraction: f64, columns: usize) -> String {
@@ -176,26 +234,59 @@ fn bar(fraction: f64, columns: usize) -> String {
 }
 
 /// Returns the second line: the items in flight, then what waits:
-/// `cn 34% · in 1.2 MiB · us · 10.0.0.1:80 waits 0:12 (503)`. What waits gets up to half of the
-/// columns, or all of them if nothing is in flight.
+/// `cn 34% · in 1.2 MiB · us · +11 · 10.0.0.1:80 waits 0:12 (503)`. What waits gets up to half of
+/// the columns, or all of them if nothing is in flight.
 fn activity(now: &Snapshot<'_>, columns: usize) -> String {
-    let most = if now.flights.is_empty() {
-        columns
+    let moving: Vec<String> = if now.is_one_url {
+        // The figures say how far it is.
+        now.moving().map(|it| printable(it.label).into()).collect()
     } else {
-        columns / 2
+        // Each takes a column at least.
+        now.moving().take(columns).map(Flight::to_string).collect()
     };
+    let count = now.moving().count();
+    let most = if count == 0 { columns } else { columns / 2 };
     let waits = format::fit(&joined(now.waits, columns), most);
     if waits.is_empty() {
-        return format::fit(&joined(now.flights, columns), columns);
+        return in_flight(&moving, count, columns);
     }
     let room = columns.saturating_sub(format::width(&waits) + format::width(BETWEEN));
-    let moving = format::fit(&joined(now.flights, room), room);
+    let moving = in_flight(&moving, count, room);
     if moving.is_empty() {
         waits
     } else {
         format!("{moving}{BETWEEN}{waits}")
     }
 }
+
+/// Returns the first of these texts that fit into the columns, and how many of the `count` items in
+/// flight are not among them: `cn 34% · in 1.2 MiB · +14`.
+fn in_flight(texts: &[String], count: usize, columns: usize) -> String {
+    let more = |shown: usize| match count - shown {
+        0 => String::new(),
+        more => format!("{BETWEEN}+{more}"),
+    };
+    let mut widths = texts.iter().scan(0, |sum, text| {
+        *sum += format::width(text) + format::width(BETWEEN);
+        Some(*sum - format::width(BETWEEN))
+    });
+    let fits = |(shown, width): &(usize, usize)| width + format::width(&more(*shown)) <= columns;
+    let widths = (1..).zip(widths.by_ref().take_while(|width| *width <= columns));
+    if let Some((shown, _)) = widths.filter(fits).last() {
+        return format!("{}{}", texts[..shown].join(BETWEEN), more(shown));
+    }
+    let Some(first) = texts.first() else {
+        return String::new();
+    };
+    let more = more(1);
+    match columns.checked_sub(format::width(&more)) {
+        Some(room) if room >= LEAST_NAME => format!("{}{more}", format::fit(first, room)),
+        _ => format::fit(first, columns),
+    }
+}
+
+/// In fewer columns the start of a name says nothing.
+const LEAST_NAME: usize = 4;
 
 const BETWEEN: &str = " · ";
 
@@ -247,230 +338,4 @@ fn whole(value: f64) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Instant;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn throughput(bytes_per_second: u64, files_per_second: u64) -> Throughput {
-        let start = Instant::now();
-        let mut throughput = Throughput::default();
-        throughput.note(start, 0, 0);
-        throughput.note(
-            start + Duration::from_secs(4),
-            bytes_per_second.saturating_mul(4),
-            files_per_second * 4,
-        );
-        throughput
-    }
-
-    const FLIGHTS: [Flight<'static>; 3] = [
-        Flight {
-            label: "cn",
-            received: 34,
-            length: Some(100),
-        },
-        Flight {
-            label: "旗\u{202e}",
-            received: 2048,
-            length: None,
-        },
-        Flight {
-            label: "us",
-            received: 0,
-            length: None,
-        },
-    ];
-
-    #[test]
-    fn a_run_of_known_length() {
-        let now = Snapshot {
-            ended: 10,
-            failed: 1,
-            total: Some(20),
-            bytes: 14_541,
-            resumed: 0,
-            under_way: 3,
-            flights: &FLIGHTS,
-            waits: &[],
-            throughput: &throughput(2048, 2),
-        };
-        assert_eq!(
-            frame(&now, 80).join("\n"),
-            "█████████████░░░░░░░░░░░░░░  10/20 · 1 failed · 14.2 KiB · 2.0 KiB/s · 0:05 left
-\
-             cn 34% · 旗\\u{202e} 2.0 KiB · us"
-        );
-        assert_eq!(
-            frame(&now, 20).join("\n"),
-            "10/20 · 1 failed · …\ncn 34% · 旗\\u{202e}…"
-        );
-    }
-
-    fn wait(name: &str, seconds: u64, why: Option<&str>) -> Wait {
-        Wait {
-            name: name.into(),
-            left: Duration::from_secs(seconds),
-            why: why.map(Into::into),
-        }
-    }
-
-    #[test]
-    fn what_waits_is_listed_after_what_moves() {
-        let waits = [
-            wait("127.0.0.1:8080", 75, Some("503, Retry-After")),
-            wait("b", 3, None),
-        ];
-        let mut now = Snapshot {
-            ended: 0,
-            failed: 0,
-            total: None,
-            bytes: 0,
-            resumed: 0,
-            under_way: 3,
-            flights: &FLIGHTS[..1],
-            waits: &waits,
-            throughput: &Throughput::default(),
-        };
-        assert_eq!(
-            frame(&now, 160)[1],
-            "cn 34% · 127.0.0.1:8080 waits 1:15 (503, Retry-After) · b waits 0:03"
-        );
-        // However many items are in progress, there is room for why something waits.
-        let many = FLIGHTS.repeat(10);
-        now.flights = &many;
-        let line = &frame(&now, 100)[1];
-        assert!(
-            line.contains("… · 127.0.0.1:8080 waits 1:15 (503, Retry-After)"),
-            "{line}"
-        );
-        assert!(line.starts_with("cn 34% · "), "{line}");
-    }
-
-    #[test]
-    fn a_status_line_names_some_hosts_that_wait() {
-        let waits = ["a", "b", "c", "d", "e"].map(|name| wait(name, 19, Some("refused")));
-        let now = Snapshot {
-            ended: 116,
-            failed: 5,
-            total: Some(200),
-            bytes: 374 << 20,
-            resumed: 0,
-            under_way: 3,
-            flights: &FLIGHTS,
-            waits: &waits,
-            throughput: &throughput(19 << 20, 2),
-        };
-        assert_eq!(
-            status(&now),
-            "116/200 · 5 failed · 374.0 MiB · 19.0 MiB/s · a waits 0:19 (refused) · \
-             b waits 0:19 (refused) · c waits 0:19 (refused) · 2 more wait"
-        );
-    }
-
-    #[test]
-    fn resumed_bytes_are_told_apart() {
-        let now = Snapshot {
-            ended: 1,
-            failed: 0,
-            total: Some(2),
-            bytes: 1 << 20,
-            resumed: 2 << 20,
-            under_way: 0,
-            flights: &[],
-            waits: &[],
-            throughput: &Throughput::default(),
-        };
-        assert_eq!(status(&now), "1/2 · 1.0 MiB (2.0 MiB resumed) · 0 B/s");
-    }
-
-    #[test]
-    fn no_time_left_is_told_before_the_rate_has_settled() {
-        let start = Instant::now();
-        let mut throughput = Throughput::default();
-        throughput.note(start, 0, 0);
-        throughput.note(start + Duration::from_secs(2), 10, 10);
-        let mut now = Snapshot {
-            ended: 10,
-            failed: 0,
-            total: Some(20),
-            bytes: 10,
-            resumed: 0,
-            under_way: 0,
-            flights: &[],
-            waits: &[],
-            throughput: &throughput,
-        };
-        assert!(!frame(&now, 80)[0].contains("left"));
-        let mut later = Throughput::default();
-        later.note(start, 0, 0);
-        later.note(start + Duration::from_secs(3), 10, 100);
-        now.throughput = &later;
-        assert!(frame(&now, 80)[0].ends_with(" · <1 s left"));
-    }
-
-    #[test]
-    fn a_run_of_unknown_length() {
-        let now = Snapshot {
-            ended: 7,
-            failed: 0,
-            total: None,
-            bytes: 0,
-            resumed: 0,
-            under_way: 3,
-            flights: &[],
-            waits: &[],
-            throughput: &Throughput::default(),
-        };
-        assert_eq!(
-            frame(&now, 80),
-            ["7 done · 0 B · 0 B/s".to_owned(), String::new()]
-        );
-    }
-
-    #[test]
-    fn one_large_file_moves_the_bar_and_tells_the_time_left() {
-        let now = Snapshot {
-            ended: 0,
-            failed: 0,
-            total: Some(1),
-            bytes: 500,
-            resumed: 0,
-            under_way: 1,
-            flights: &[Flight {
-                label: "large",
-                received: 500,
-                length: Some(1000),
-            }],
-            waits: &[],
-            throughput: &throughput(100, 0),
-        };
-        let text = frame(&now, 80).join("\n");
-        assert!(
-            text.starts_with(&format!("{}{}  0/1", "█".repeat(15), "░".repeat(15))),
-            "{text}"
-        );
-        assert!(text.contains("0:05 left\nlarge 50%"), "{text}");
-    }
-
-    proptest! {
-        #[test]
-        fn no_line_is_wider_than_the_terminal(
-            labels in prop::collection::vec(any::<String>(), 0..6),
-            columns in 1_usize..120,
-            ended in any::<u64>(),
-            total in any::<Option<u64>>(),
-            length in any::<Option<u64>>(),
-            received in any::<u64>(),
-        ) {
-            let waits: Vec<_> = labels.iter().map(|label| wait(label, 9, Some("503"))).collect();
-            let flights: Vec<_> = labels.iter().map(|label| Flight { label, received, length }).collect();
-            let now = Snapshot { ended, failed: 1, total, bytes: received, resumed: received, under_way: 0, flights: &flights, waits: &waits, throughput: &throughput(received, 1) };
-            for line in frame(&now, columns) {
-                prop_assert!(format::width(&line) <= columns && !line.contains('\n'), "{:?}", line);
-            }
-        }
-    }
-}
+mod tests;

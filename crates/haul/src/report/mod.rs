@@ -4,6 +4,7 @@
 mod attempt;
 mod bar;
 pub(crate) mod escape;
+mod expected;
 mod failure_groups;
 pub(crate) mod format;
 mod frame;

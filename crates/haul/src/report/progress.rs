@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use haulage::{Event, Status, Transfer, WaitCause, WaitReason};
 
+use crate::report::expected::{Known, Lengths, expected};
 use crate::report::frame::{Flight, Snapshot, Wait};
 use crate::report::throughput::Throughput;
 use crate::report::total::Total;
@@ -27,13 +28,18 @@ pub(crate) struct Progress {
     retries: BTreeMap<u64, (Instant, WaitCause)>,
     ended: u64,
     failed: u64,
-    /// Items that took a request and came to a good end.
-    fetched: u64,
+    /// Items that took a request and came to a good end, each by the share of its bytes that this
+    /// run has received.
+    fetched: f64,
+    /// The lengths of files that are done.
+    lengths: Lengths,
     /// Bytes from the network for items that have ended.
     bytes: u64,
     /// Bytes of these that earlier runs had left.
     resumed: u64,
     throughput: Throughput,
+    /// When the first event came; `None` before.
+    started: Option<Instant>,
 }
 
 impl Progress {
@@ -47,15 +53,20 @@ impl Progress {
             retries: BTreeMap::new(),
             ended: 0,
             failed: 0,
-            fetched: 0,
+            fetched: 0.0,
+            lengths: Lengths::default(),
             bytes: 0,
             resumed: 0,
             throughput: Throughput::default(),
+            started: None,
         }
     }
 
     /// Takes note of an event, which happened at the instant that `now` returns.
     pub(crate) fn event(&mut self, event: &Event, now: impl Fn() -> Instant) {
+        if self.started.is_none() {
+            self.begin(now());
+        }
         match event {
             Event::Started(transfer) => {
                 self.flights.insert(transfer.row, Arc::clone(transfer));
@@ -86,16 +97,24 @@ impl Progress {
                 self.bytes += outcome.fetched;
                 match outcome.status {
                     Status::Done => {
-                        self.fetched += 1;
+                        self.fetched += share_of_this_run(outcome.bytes, outcome.from_earlier_runs);
+                        self.lengths
+                            .add(outcome.fetched.saturating_add(outcome.from_earlier_runs));
                         self.resumed += outcome.from_earlier_runs;
                     }
-                    Status::Unchanged => self.fetched += 1,
+                    Status::Unchanged => self.fetched += 1.0,
                     Status::Failed(_) => self.failed += 1,
                     _ => {}
                 }
             }
             _ => {}
         }
+    }
+
+    /// Takes note of when the run began.
+    fn begin(&mut self, at: Instant) {
+        self.started = Some(at);
+        self.throughput.note(at, 0, 0.0);
     }
 
     /// Waits this long at most until it is known how many items there are.
@@ -108,25 +127,54 @@ impl Progress {
         self.proxies.retain(|_, (until, _)| *until > at);
         self.hosts.retain(|_, (until, _)| *until > at);
         self.retries.retain(|_, (until, _)| *until > at);
-        let (mut bytes, mut resumed) = (self.bytes, self.resumed);
-        for transfer in self.flights.values() {
+        let total = self.total.get();
+        let flights: Vec<Flight<'_>> = self.flights.values().map(|it| Flight::of(it)).collect();
+        let (mut bytes, mut resumed, mut fetched) = (self.bytes, self.resumed, self.fetched);
+        for (flight, transfer) in flights.iter().zip(self.flights.values()) {
             bytes += transfer.fetched();
-            resumed += transfer.resumed();
+            resumed += flight.resumed;
+            fetched += flight.share_of_this_run().unwrap_or_default();
         }
-        self.throughput.note(at, bytes, self.fetched);
-        let moving = self.flights.values().filter(|flight| !flight.is_waiting());
-        let moving: Vec<Flight<'_>> = moving.map(|transfer| Flight::of(transfer)).collect();
+        self.throughput.note(at, bytes, fetched);
         show(&Snapshot {
             ended: self.ended,
             failed: self.failed,
-            total: self.total.get(),
+            total,
+            is_one_url: self.total.is_one_url(),
             bytes,
             resumed,
-            under_way: self.flights.len() as u64,
-            flights: &moving,
+            expected: total.and_then(|total| expected(&self.known(total, bytes, &flights))),
+            elapsed: self.started.map_or(Duration::ZERO, |started| {
+                at.saturating_duration_since(started)
+            }),
+            flights: &flights,
             waits: &self.waits(at),
             throughput: &self.throughput,
         })
+    }
+
+    /// Returns what is known of the lengths of `total` rows, of which `received` bytes have come
+    /// from the network.
+    fn known(&self, total: u64, received: u64, flights: &[Flight<'_>]) -> Known {
+        let under_way = flights.len() as u64;
+        let mut known = Known {
+            received,
+            lengths: self.lengths,
+            missing: 0,
+            others: total.saturating_sub(self.ended.saturating_add(under_way)),
+            of_others: 0,
+        };
+        for flight in flights {
+            if let Some(length) = flight.length {
+                known.lengths.add(length);
+                let missing = length.saturating_sub(flight.received);
+                known.missing = known.missing.saturating_add(missing);
+            } else {
+                known.others += 1;
+                known.of_others = known.of_others.saturating_add(flight.received);
+            }
+        }
+        known
     }
 
     /// Returns what waits at this instant: proxies, hosts, then rows of other hosts that wait for
@@ -155,6 +203,15 @@ impl Progress {
     }
 }
 
+/// Returns the share of a file of so many bytes that this run has received, if earlier runs had left
+/// `earlier` of them.
+fn share_of_this_run(bytes: u64, earlier: u64) -> f64 {
+    if bytes == 0 {
+        return 1.0;
+    }
+    (1.0 - earlier as f64 / bytes as f64).clamp(0.0, 1.0)
+}
+
 /// Returns a host without its scheme.
 pub(crate) fn short(host: &str) -> &str {
     host.split_once("://").map_or(host, |(_, name)| name)
@@ -164,4 +221,24 @@ pub(crate) fn short(host: &str) -> &str {
 fn is_at(url: &str, host: &str) -> bool {
     url.strip_prefix(host)
         .is_some_and(|rest| rest.starts_with('/') || rest.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resumed_bytes_are_no_work_of_this_run() {
+        for (bytes, earlier, share) in [
+            (100, 0, 1.0),
+            (100, 75, 0.25),
+            (100, 100, 0.0),
+            (0, 0, 1.0),
+            // A file that was compressed on the way may be shorter than what came.
+            (100, 200, 0.0),
+        ] {
+            let found = share_of_this_run(bytes, earlier);
+            assert!((found - share).abs() < 1e-9, "{bytes}, {earlier}: {found}");
+        }
+    }
 }

@@ -15,13 +15,15 @@ pub(crate) struct Throughput {
 #[derive(Debug, Clone, Copy)]
 struct Sample {
     at: Instant,
-    bytes: u64,
-    files: u64,
+    bytes: f64,
+    files: f64,
 }
 
 impl Throughput {
-    /// Takes note of the bytes received and the files fetched so far.
-    pub(crate) fn note(&mut self, at: Instant, bytes: u64, files: u64) {
+    /// Takes note of the bytes received and the files fetched so far; a file under way counts by
+    /// the share of it that has arrived.
+    pub(crate) fn note(&mut self, at: Instant, bytes: u64, files: f64) {
+        let bytes = bytes as f64;
         while self.samples.len() > 1 && at.duration_since(self.samples[0].at) > WINDOW {
             self.samples.pop_front();
         }
@@ -44,17 +46,14 @@ impl Throughput {
         self.per_second(|sample| sample.files)
     }
 
-    fn per_second(&self, what: impl Fn(&Sample) -> u64) -> f64 {
+    fn per_second(&self, what: impl Fn(&Sample) -> f64) -> f64 {
         let (Some(first), Some(last)) = (self.samples.front(), self.samples.back()) else {
             return 0.0;
         };
         let seconds = last.at.duration_since(first.at).as_secs_f64();
-        let gained = what(last).saturating_sub(what(first));
-        if seconds > 0.0 {
-            gained as f64 / seconds
-        } else {
-            0.0
-        }
+        // A file that starts again has lost what had arrived of it.
+        let gained = (what(last) - what(first)).max(0.0);
+        if seconds > 0.0 { gained / seconds } else { 0.0 }
     }
 }
 
@@ -74,11 +73,15 @@ mod tests {
             } else {
                 30_000 + (second - 30) * 10
             };
-            throughput.note(start + Duration::from_secs(second), bytes, second * 2);
+            throughput.note(
+                start + Duration::from_secs(second),
+                bytes,
+                second as f64 * 2.0,
+            );
         }
         assert!((throughput.bytes_per_second() - 10.0).abs() < 0.001);
         assert!((throughput.files_per_second() - 2.0).abs() < 0.001);
-        throughput.note(start + Duration::from_mins(1), 0, 0);
+        throughput.note(start + Duration::from_mins(1), 0, 0.0);
         assert!(throughput.bytes_per_second().abs() < f64::EPSILON);
     }
 }

@@ -248,3 +248,72 @@ fn a_run_that_cannot_start_leaves_no_bar() {
     assert!(rows[0].starts_with("error: "), "{rows:?}");
     assert!(!rows.iter().any(|row| row.contains("0/1")), "{rows:?}");
 }
+
+#[test]
+fn bar_tells_sizes_and_what_has_no_room() {
+    let (origin, gate, sandbox) = (Origin::plain(), Gate::new(), Sandbox::new());
+    let (mut terminal, slave) = Terminal::new(24, 80);
+    let mut child = held_up(&origin, &gate, &sandbox, slave);
+    let is_known = |row: &String| row.contains(" MiB of ");
+    let has_more =
+        |row: &String| row.starts_with("a-long-name-0.bin 50% · ") && row.contains(" · +");
+    terminal.read_until(|rows| rows.iter().any(is_known) && rows.iter().any(has_more));
+    gate.open();
+    while terminal.read() {}
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn bar_of_one_url_has_its_name_and_its_size() {
+    let (origin, gate, sandbox) = (Origin::plain(), Gate::new(), Sandbox::new());
+    let (mut terminal, slave) = Terminal::new(24, 80);
+    let body = Body::seeded(1, 2 * HALF);
+    origin.on(
+        "/large.bin",
+        Script::entity(body, "\"a\"").hold_at(HALF, &gate),
+    );
+    let url = origin.url("/large.bin");
+    let mut command = sandbox.command(&[&url, "-d", "d"]);
+    command.env("TERM", "xterm").stderr(slave);
+    let mut child = command.stdout(Stdio::null()).spawn().unwrap();
+    drop(command);
+    terminal.read_until(|rows| {
+        let figures = |row: &String| row.contains("░  50% · 1.0 MiB of 2.0 MiB · ");
+        rows.first().is_some_and(figures) && rows.get(1).is_some_and(|row| row == "large.bin")
+    });
+    gate.open();
+    while terminal.read() {}
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let rows = terminal.rows();
+    assert_eq!(rows[0], "saved d/large.bin (2.0 MiB)");
+    assert!(
+        rows[1].starts_with("1 done, 0 skipped, 0 failed · 2.0 MiB in "),
+        "{rows:?}"
+    );
+}
+
+#[test]
+fn bar_of_a_resumed_run_expects_only_what_is_missing() {
+    let (origin, gate, sandbox) = (Origin::plain(), Gate::new(), Sandbox::new());
+    let (mut terminal, slave) = Terminal::new(24, 100);
+    let mut child = held_up(&origin, &gate, &sandbox, slave);
+    sandbox.wait_for_parts(4, 512 << 10);
+    send(&child, Signal::TERM);
+    while terminal.read() {}
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    gate.open();
+
+    let held = Gate::new();
+    let (mut terminal, slave) = Terminal::new(24, 100);
+    let mut child = held_up(&origin, &held, &sandbox, slave);
+    let expected = |row: &String| {
+        let (_, after) = row.split_once(" of ")?;
+        let (mib, _) = after.trim_start_matches('~').split_once(" MiB (")?;
+        mib.parse::<f64>().ok()
+    };
+    // All would be 12 MiB.
+    terminal.read_until(|rows| rows.iter().filter_map(expected).any(|mib| mib <= 10.0));
+    held.open();
+    while terminal.read() {}
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}

@@ -38,8 +38,8 @@ fn a_status_line_has_the_counts_and_who_waits() {
     assert!(after.ends_with(" (503, Retry-After)\n"), "{after}");
     // After the end of its wait, the host is not listed.
     plain.gathered.clear();
-    plain.add_status(start + Duration::from_secs(3601));
-    assert_eq!(plain.gathered, "0/200 · 0 B · 0 B/s\n");
+    plain.add_status(start + Duration::from_secs(3602));
+    assert_eq!(plain.gathered, "0/200 · 0 B · 0 B/s · 1:00:02 elapsed\n");
 }
 
 #[test]
