@@ -585,23 +585,24 @@ fn display(download: &Download, attended: Attended) -> Display {
         (false, true) => Volume::Verbose,
         (false, false) => Volume::Normal,
     };
-    let failures = Detail {
-        items: Items::Failures,
+    let detail = Detail {
+        items: match download.progress {
+            Progress::Plain => Items::All {
+                at_once: download.jobs,
+            },
+            Progress::Files => Items::Ended,
+            Progress::Auto | Progress::Bar | Progress::Json | Progress::None => Items::Failures,
+        },
         volume,
     };
     match download.progress {
         Progress::Json => Display::Json(volume),
-        Progress::Auto | Progress::Bar if attended == Attended::Yes && volume != Volume::Quiet => {
-            Display::Bar(failures)
-        }
-        Progress::Auto | Progress::Bar if volume != Volume::Quiet => Display::Status(failures),
-        Progress::Auto | Progress::Bar | Progress::None => Display::Lines(failures),
-        Progress::Plain => Display::Lines(Detail {
-            items: Items::All {
-                at_once: download.jobs,
-            },
-            volume,
-        }),
+        Progress::Plain | Progress::None => Display::Lines(detail),
+        Progress::Auto | Progress::Bar | Progress::Files => match (volume, attended) {
+            (Volume::Quiet, _) => Display::Lines(detail),
+            (_, Attended::Yes) => Display::Bar(detail),
+            (_, Attended::No) => Display::Status(detail),
+        },
     }
 }
 
@@ -788,7 +789,11 @@ mod tests {
                 "{line}"
             );
         }
-        for line in ["http://a/", "http://a/ --progress bar"] {
+        for line in [
+            "http://a/",
+            "http://a/ --progress bar",
+            "http://a/ --progress files",
+        ] {
             let display = display(line, Attended::No);
             assert!(matches!(display, Display::Status(_)), "{line}");
         }
@@ -796,6 +801,14 @@ mod tests {
             let display = display(line, Attended::No);
             assert!(matches!(display, Display::Lines(_)), "{line}");
         }
+        let files = Detail {
+            items: Items::Ended,
+            volume: Volume::Normal,
+        };
+        assert_eq!(
+            display("http://a/ --progress files", Attended::Yes),
+            Display::Bar(files)
+        );
         assert!(matches!(
             display("http://a/ --progress json", Attended::Yes),
             Display::Json(_)

@@ -120,6 +120,8 @@ pub(crate) enum Progress {
     Auto,
     /// As auto
     Bar,
+    /// As auto, and a line for each file when it is there
+    Files,
     /// A line when an item starts and when it ends
     Plain,
     /// Events as JSON, one per line

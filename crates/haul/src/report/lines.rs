@@ -223,9 +223,14 @@ impl Lines {
         }
     }
 
-    fn show_start(&mut self, label: &str, out: &mut String) {
+    /// Makes room for a label of this width in the lines to come.
+    fn widen(&mut self, label: &str) {
         let width = format::width(&printable(label)).min(WIDEST);
         self.widest = self.widest.max(width);
+    }
+
+    fn show_start(&mut self, label: &str, out: &mut String) {
+        self.widen(label);
         line(out, &format!("start  {label}"));
     }
 
@@ -239,7 +244,8 @@ impl Lines {
                     causes(error, out);
                 }
             }
-            Status::Done if self.lists_all() => {
+            Status::Done if self.tells_all() => {
+                self.widen(&outcome.label);
                 let label = format::pad(&printable(&outcome.label), self.widest);
                 let size = format::bytes(outcome.bytes);
                 let time = format::duration(outcome.duration);
@@ -250,10 +256,10 @@ impl Lines {
                 let name = name.map_or(String::new(), |name| format!("  as {name}"));
                 line(out, &format!("done   {label}  {size:>10}  {time:>8}{name}"));
             }
-            Status::Unchanged if self.lists_all() => {
+            Status::Unchanged if self.tells_all() => {
                 line(out, &format!("unchanged {}", outcome.label));
             }
-            Status::Skipped if self.lists_all() => {
+            Status::Skipped if self.tells_all() => {
                 line(out, &format!("skipped {} (already there)", outcome.label));
             }
             _ => {}
@@ -275,7 +281,7 @@ impl Lines {
             return;
         }
         let is_new = matches!(outcome.status, Status::Done);
-        if self.lists_all() || !is_new || unexpected(outcome).is_none() {
+        if self.tells_all() || !is_new || unexpected(outcome).is_none() {
             return;
         }
         self.renamed += 1;
@@ -286,6 +292,12 @@ impl Lines {
         }
     }
 
+    /// Returns whether each item has a line when it ends.
+    fn tells_all(&self) -> bool {
+        self.detail.items != Items::Failures && self.detail.volume != Volume::Quiet
+    }
+
+    /// Returns whether each item has a line when it starts, too.
     fn lists_all(&self) -> bool {
         matches!(self.detail.items, Items::All { .. }) && self.detail.volume != Volume::Quiet
     }

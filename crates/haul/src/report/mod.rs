@@ -123,6 +123,8 @@ pub(crate) struct Detail {
 pub(crate) enum Items {
     /// Those that fail.
     Failures,
+    /// Each as it ends.
+    Ended,
     /// Each, as it starts and as it ends, no more than so many of them between the two.
     All { at_once: usize },
 }

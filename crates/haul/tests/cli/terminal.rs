@@ -317,3 +317,32 @@ fn bar_of_a_resumed_run_expects_only_what_is_missing() {
     while terminal.read() {}
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
+
+#[test]
+fn finished_files_have_lines_above_the_bar_if_wanted() {
+    let (origin, gate, sandbox) = (Origin::plain(), Gate::new(), Sandbox::new());
+    let (mut terminal, slave) = Terminal::new(24, 80);
+    origin.on("/a.bin", Script::ok(Body::of("x")));
+    let held = Script::entity(Body::seeded(1, 2 * HALF), "\"b\"").hold_at(HALF, &gate);
+    origin.on("/longer.bin", held);
+    let urls = ["/a.bin", "/longer.bin"].map(|path| origin.url(path));
+    let mut command = sandbox.command(&["--progress", "files", &urls[0], &urls[1]]);
+    command.env("TERM", "xterm").stderr(slave);
+    let mut child = command.stdout(Stdio::null()).spawn().unwrap();
+    drop(command);
+    let is_done = |row: &String| row.starts_with("done   a.bin  ") && row.contains("  1 B  ");
+    terminal.read_until(|rows| {
+        rows.first().is_some_and(is_done) && rows.get(1).is_some_and(|row| row.contains(" 1/2 · "))
+    });
+    gate.open();
+    while terminal.read() {}
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let rows = terminal.rows();
+    assert!(is_done(&rows[0]), "{rows:?}");
+    assert!(rows[1].starts_with("done   longer.bin  "), "{rows:?}");
+    assert!(
+        rows[2].starts_with("2 done, 0 skipped, 0 failed · "),
+        "{rows:?}"
+    );
+    assert_eq!(rows.len(), 3, "{rows:?}");
+}
