@@ -40,8 +40,9 @@ const ENVIRONMENT: [(&str, &str); 6] = [
         "Another configuration file, or with 1 none: as --config and --no-config.",
     ),
     (
-        "TERM, NO_COLOR, COLUMNS",
-        "Tell how help and progress are drawn. With TERM=dumb there is no progress bar.",
+        "TERM, NO_COLOR, CLICOLOR, CLICOLOR_FORCE, COLUMNS",
+        "Tell how help and progress are drawn. With TERM=dumb there is no progress bar. NO_COLOR=1 and \
+         CLICOLOR=0 take colours away; CLICOLOR_FORCE=1 keeps them in a pipe.",
     ),
     (
         "SSL_CERT_FILE, SSL_CERT_DIR",

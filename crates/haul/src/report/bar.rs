@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 use haulage::Event;
 use rustix::termios::{LocalModes, Termios};
 
+use crate::report::colour;
 use crate::report::frame::frame;
 use crate::report::lines::Lines;
 use crate::report::progress::Progress;
 use crate::report::screen::Screen;
+use crate::report::taskbar::Taskbar;
 use crate::report::{Notice, Reporter, Summary};
 
 /// A bar on a terminal.
@@ -20,6 +22,8 @@ pub(crate) struct Bar<W> {
     /// Lines that are still to be written above the bar.
     gathered: String,
     progress: Progress,
+    taskbar: Taskbar,
+    has_colours: bool,
     /// The value of `Terminal::entered` at the last look.
     entered: u64,
 }
@@ -38,7 +42,11 @@ pub(crate) struct Terminal {
 impl Bar<Stderr> {
     /// Creates a bar on standard error, which must be a terminal.
     pub(crate) fn on_stderr(lines: Lines, progress: Progress) -> Self {
-        Self::on(io::stderr(), stderr, lines, progress)
+        Self {
+            taskbar: Taskbar::of_terminal(),
+            has_colours: colour::is_wanted(),
+            ..Self::on(io::stderr(), stderr, lines, progress)
+        }
     }
 }
 
@@ -50,6 +58,8 @@ impl<W: Write> Bar<W> {
             lines,
             gathered: String::new(),
             progress,
+            taskbar: Taskbar::new(false),
+            has_colours: false,
             entered: 0,
         }
     }
@@ -70,9 +80,36 @@ impl<W: Write> Bar<W> {
         let terminal = self.look();
         // The last column stays free: some terminals wrap as soon as it is written to.
         let columns = terminal.columns.saturating_sub(1);
-        let lines = self.progress.look(at, |now| frame(now, columns));
+        let taskbar = &mut self.taskbar;
+        let (mut lines, told) = self.progress.look(at, |now| {
+            let told = terminal.is_ours.then(|| taskbar.show(now));
+            (frame(now, columns), told.flatten())
+        });
+        if let Some(sequence) = told {
+            self.screen.add(&sequence);
+        }
+        if self.has_colours {
+            lines[0] = colour::bar(&lines[0]);
+        }
         let most = if terminal.is_ours { terminal.rows } else { 0 };
         lines.into_iter().take(most).collect()
+    }
+
+    /// Returns the lines that are to be written above the bar, and forgets them.
+    fn take_gathered(&mut self) -> String {
+        let text = std::mem::take(&mut self.gathered);
+        if self.has_colours {
+            colour::lines(&text).into_owned()
+        } else {
+            text
+        }
+    }
+
+    /// Takes what the terminal shows on its tab away.
+    fn leave_taskbar(&mut self) {
+        if let Some(sequence) = self.taskbar.remove() {
+            self.screen.add(&sequence);
+        }
     }
 }
 
@@ -91,7 +128,7 @@ impl<W: Write> Reporter for Bar<W> {
         if self.gathered.is_empty() {
             return;
         }
-        let text = std::mem::take(&mut self.gathered);
+        let text = self.take_gathered();
         let lines = self.lines_at(Instant::now());
         if lines.is_empty() {
             self.screen.say(&text);
@@ -117,14 +154,16 @@ impl<W: Write> Reporter for Bar<W> {
 
     fn leave(&mut self) {
         self.look();
+        self.leave_taskbar();
         self.screen.clear();
     }
 
     fn finish(&mut self, summary: &Summary) {
         self.lines.finish(summary, &mut self.gathered);
         self.look();
-        self.screen.say(&self.gathered);
-        self.gathered.clear();
+        self.leave_taskbar();
+        let text = self.take_gathered();
+        self.screen.say(&text);
     }
 }
 

@@ -116,6 +116,16 @@ impl Snapshot<'_> {
         self.flights.iter().filter(|flight| !flight.is_waiting)
     }
 
+    /// Returns whether nothing is downloaded now, since all that is left waits.
+    pub(crate) fn only_waits(&self) -> bool {
+        !self.waits.is_empty() && self.moving().next().is_none()
+    }
+
+    /// Returns [`fraction`](Self::fraction) in whole percent, rounded down.
+    pub(crate) fn percent(&self) -> Option<u8> {
+        u8::try_from(whole(self.fraction()? * 100.0)).ok()
+    }
+
     /// Returns the time left at the current throughput, or `None` if it cannot be estimated: the
     /// rate has not settled, nothing is left, the number of items is unknown, or the result would be
     /// 100 hours or more.

@@ -3,6 +3,7 @@
 
 mod attempt;
 mod bar;
+mod colour;
 pub(crate) mod escape;
 mod expected;
 mod failure_groups;
@@ -21,6 +22,7 @@ mod saved;
 mod screen;
 mod several;
 mod summary;
+mod taskbar;
 mod throughput;
 mod total;
 pub(crate) mod whole_file;
@@ -161,13 +163,22 @@ pub(crate) fn json_line(event: &Event) -> Option<String> {
 
 /// Says why the command cannot do what it was asked for.
 pub(crate) fn show(problem: &Problem) {
-    say(&lines::problem(problem));
+    say_lines(&lines::problem(problem));
 }
 
 /// Tells something of more than one line.
 pub(crate) fn tell(text: &str) {
     for line in text.lines() {
         say(&format!("{}\n", escape::printable(line)));
+    }
+}
+
+/// Writes finished lines for people to standard error, with colours where these are wanted.
+fn say_lines(text: &str) {
+    if colour::is_wanted() {
+        say(&colour::lines(text));
+    } else {
+        say(text);
     }
 }
 

@@ -7,7 +7,7 @@ use haulage::Event;
 use crate::report::frame::status;
 use crate::report::lines::Lines;
 use crate::report::progress::Progress;
-use crate::report::{Notice, Reporter, Summary, say};
+use crate::report::{Notice, Reporter, Summary, say_lines};
 
 /// The time between status lines: short enough to show that the run does not hang, and long enough
 /// not to fill a log.
@@ -66,7 +66,7 @@ impl Reporter for Plain {
 
     fn flush(&mut self) {
         if !self.gathered.is_empty() {
-            say(&self.gathered);
+            say_lines(&self.gathered);
             self.gathered.clear();
         }
     }

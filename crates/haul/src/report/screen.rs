@@ -4,6 +4,7 @@
 //! such as `^C`, overwrites a line instead of making it longer. And the lines are cleared from the
 //! cursor to the end of the screen, which needs no count of rows: a resize would change it.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io;
 
@@ -25,6 +26,8 @@ pub(crate) struct Screen<W> {
     /// Number of rows from the first line down to the cursor: not 0 after the user has pressed
     /// Enter.
     below: usize,
+    /// What is to be written before anything else.
+    pending: String,
 }
 
 impl<W: io::Write> Screen<W> {
@@ -34,7 +37,13 @@ impl<W: io::Write> Screen<W> {
             out,
             drawn: 0,
             below: 0,
+            pending: String::new(),
         }
+    }
+
+    /// Adds an escape sequence that shows nothing on the screen to what is written next.
+    pub(crate) fn add(&mut self, sequence: &str) {
+        self.pending.push_str(sequence);
     }
 
     /// Draws these lines in place of the last ones. Each line must be narrower than the terminal.
@@ -77,6 +86,8 @@ impl<W: io::Write> Screen<W> {
             // The last frame may be incomplete: on Ctrl-C, the terminal discards bytes that it has
             // not shown yet.
             self.write(&format!("{WRAP}{start}{CLEAR_TO_END_OF_SCREEN}"));
+        } else {
+            self.write("");
         }
     }
 
@@ -103,8 +114,15 @@ impl<W: io::Write> Screen<W> {
     /// Writes the text at once, so that no other output comes in between. Errors are ignored: if
     /// the terminal is gone, nobody reads it.
     fn write(&mut self, text: &str) {
-        let _ = self.out.write_all(text.as_bytes());
-        let _ = self.out.flush();
+        let text = match self.pending.as_str() {
+            "" => Cow::Borrowed(text),
+            pending => format!("{pending}{text}").into(),
+        };
+        if !text.is_empty() {
+            let _ = self.out.write_all(text.as_bytes());
+            let _ = self.out.flush();
+            self.pending.clear();
+        }
     }
 }
 

@@ -147,6 +147,7 @@ impl Sandbox {
         };
         // Not the configuration of whoever runs the tests.
         let configured = std::env::vars_os().map(|(name, _)| name);
+        command.env_remove("CLICOLOR_FORCE");
         for name in configured.filter(|name| name.as_encoded_bytes().starts_with(b"HAUL_")) {
             command.env_remove(name);
         }

@@ -21,6 +21,8 @@ const HALF: u64 = 1 << 20;
 pub(crate) struct Terminal {
     master: File,
     shown: Parser,
+    /// All that was written to it.
+    written: String,
 }
 
 impl Terminal {
@@ -39,6 +41,7 @@ impl Terminal {
         let terminal = Self {
             master: master.into(),
             shown: Parser::new(rows, columns, 0),
+            written: String::new(),
         };
         terminal.resize(rows, columns);
         (terminal, slave)
@@ -66,6 +69,8 @@ impl Terminal {
         match self.master.read(&mut buffer) {
             Ok(read) if read > 0 => {
                 self.shown.process(&buffer[..read]);
+                self.written
+                    .push_str(&String::from_utf8_lossy(&buffer[..read]));
                 true
             }
             _ => false,
@@ -345,4 +350,87 @@ fn finished_files_have_lines_above_the_bar_if_wanted() {
         "{rows:?}"
     );
     assert_eq!(rows.len(), 3, "{rows:?}");
+}
+
+/// What says which terminal this is, or whether it is to have colours.
+const OF_THE_TERMINAL: [&str; 10] = [
+    "CI",
+    "CLICOLOR",
+    "CLICOLOR_FORCE",
+    "ConEmuANSI",
+    "KONSOLE_VERSION",
+    "NO_COLOR",
+    "PTYXIS_VERSION",
+    "TERM_FEATURES",
+    "TERM_PROGRAM",
+    "WT_SESSION",
+];
+
+/// Returns all that is written to a terminal with this environment: by a run of a file that is held
+/// at its half until the bar says so, and of one that is missing.
+fn written(environment: &[(&str, &str)]) -> String {
+    let (origin, gate, sandbox) = (Origin::plain(), Gate::new(), Sandbox::new());
+    let (mut terminal, slave) = Terminal::new(24, 80);
+    let held = Script::entity(Body::seeded(1, 2 * HALF), "\"a\"").hold_at(HALF, &gate);
+    origin.on("/a.bin", held);
+    let urls = ["/missing", "/a.bin"].map(|path| origin.url(path));
+    let mut command = sandbox.command(&[&urls[0], &urls[1]]);
+    for name in OF_THE_TERMINAL {
+        command.env_remove(name);
+    }
+    command
+        .env("TERM", "xterm")
+        .envs(environment.iter().copied());
+    let mut child = command.stderr(slave).stdout(Stdio::null()).spawn().unwrap();
+    drop(command);
+    terminal.read_until(|rows| rows.iter().any(|row| row == "a.bin 50%"));
+    gate.open();
+    while terminal.read() {}
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    terminal.written
+}
+
+#[test]
+fn colours_are_shown_unless_they_are_unwanted() {
+    let coloured = written(&[]);
+    assert!(
+        coloured.contains("\u{1b}[31mfailed:\u{1b}[0m "),
+        "{coloured:?}"
+    );
+    assert!(coloured.contains("\u{1b}[32m█"), "{coloured:?}");
+    for unwanted in [("NO_COLOR", "1"), ("CLICOLOR", "0")] {
+        let plain = written(&[unwanted]);
+        assert!(
+            plain.contains("failed: ") && plain.contains("█"),
+            "{plain:?}"
+        );
+        assert!(!plain.contains("\u{1b}[3"), "{unwanted:?}: {plain:?}");
+    }
+}
+
+#[test]
+fn colours_can_be_forced_upon_a_pipe() {
+    let (origin, sandbox) = (Origin::plain(), Sandbox::new());
+    for (value, beginning) in [
+        ("1", "\u{1b}[1m\u{1b}[31mfailed:\u{1b}[0m "),
+        ("", "failed: "),
+    ] {
+        let mut command = sandbox.command(&[&origin.url("/missing")]);
+        let ran = command.env_remove("NO_COLOR").env("CLICOLOR_FORCE", value);
+        let stderr = String::from_utf8(ran.output().unwrap().stderr).unwrap();
+        assert!(stderr.starts_with(beginning), "{value:?}: {stderr:?}");
+    }
+}
+
+#[test]
+fn terminals_that_can_show_progress_on_their_tab_do() {
+    for known in [("WT_SESSION", "1"), ("TERM_PROGRAM", "ghostty")] {
+        let written = written(&[known]);
+        // One of two has ended, and half of the other is there.
+        let half = written.find("\u{1b}]9;4;1;75\u{1b}\\");
+        let gone = written.rfind("\u{1b}]9;4;0;\u{1b}\\");
+        assert!(half.is_some() && half < gone, "{known:?}: {written:?}");
+        assert_eq!(written.rfind("\u{1b}]9;4;"), gone, "{known:?}: {written:?}");
+    }
+    assert!(!written(&[]).contains("\u{1b}]9;"));
 }

@@ -159,8 +159,10 @@ fn items_that_wait_are_not_in_flight() {
         ..snapshot(&throughput)
     };
     assert_eq!(frame(&now, 80)[1], "cn 34% · us · b waits 0:03");
+    assert!(!now.only_waits());
     now.flights = &waiting[1..2];
     assert_eq!(frame(&now, 80)[1], "b waits 0:03");
+    assert!(now.only_waits());
 }
 
 #[test]
