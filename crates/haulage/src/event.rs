@@ -56,6 +56,16 @@ pub enum Event {
         /// The failure that led to it; `None` when no request to the host has failed.
         why: Option<WaitReason>,
     },
+    /// The next request to a host that answers well waits for a second or more, since requests to it
+    /// are to be some time apart.
+    HostPaced {
+        /// Scheme, name and port.
+        host: Arc<str>,
+        /// For how long, from now on.
+        wait: Duration,
+        /// Why.
+        why: Pace,
+    },
     /// Nothing is sent through a proxy for a while: it cannot be reached, or does not answer as a
     /// proxy. What goes through it waits.
     ProxyWaits {
@@ -138,6 +148,30 @@ impl LimitChange {
             Self::Refused => "refused",
             Self::NoDescriptors => "no_descriptors",
         }
+    }
+}
+
+/// Why requests to a host are some time apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Pace {
+    /// The options for all hosts, or for that one, want that
+    /// ([`EngineOptions::delay`](crate::EngineOptions::delay)).
+    Delay,
+    /// The robots.txt of the host wants that.
+    CrawlDelay,
+    /// It has refused requests, and gets less than one at a time until it answers well again.
+    Recovering,
+}
+
+/// In a few words, for a display: `Crawl-delay`.
+impl fmt::Display for Pace {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Delay => "delay between requests",
+            Self::CrawlDelay => "Crawl-delay of robots.txt",
+            Self::Recovering => "recovering",
+        })
     }
 }
 

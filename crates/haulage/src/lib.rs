@@ -95,7 +95,7 @@ pub use credentials::bearer::BearerFile;
 pub use credentials::netrc::Netrc;
 pub use engine::{Engine, EngineSnapshot, Events, HostSnapshot, Outcomes, RunHandle as Run};
 pub use error::{Error, ErrorKind};
-pub use event::{Event, LimitChange, Transfer, WaitCause, WaitReason, Warning};
+pub use event::{Event, LimitChange, Pace, Transfer, WaitCause, WaitReason, Warning};
 pub use latencies::Latencies;
 pub use options::{
     AddressFamily, ContentEncoding, Destination, Durability, EngineOptions, Environment, Existing,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use haulage::{Event, Status, Transfer, WaitCause, WaitReason};
+use haulage::{Event, Pace, Status, Transfer, WaitCause, WaitReason};
 
 use crate::report::expected::{Known, Lengths, expected};
 use crate::report::frame::{Flight, Snapshot, Wait};
@@ -24,6 +24,8 @@ pub(crate) struct Progress {
     proxies: BTreeMap<Arc<str>, (Instant, Option<WaitReason>)>,
     /// Hosts to which nothing is sent, until when, and why.
     hosts: BTreeMap<Arc<str>, (Instant, Option<WaitReason>)>,
+    /// Hosts whose requests are to be some time apart: until when the next one waits, and why.
+    paced: BTreeMap<Arc<str>, (Instant, Pace)>,
     /// Rows that wait for their next attempt, until when, and why.
     retries: BTreeMap<u64, (Instant, WaitCause)>,
     ended: u64,
@@ -50,6 +52,7 @@ impl Progress {
             flights: BTreeMap::new(),
             proxies: BTreeMap::new(),
             hosts: BTreeMap::new(),
+            paced: BTreeMap::new(),
             retries: BTreeMap::new(),
             ended: 0,
             failed: 0,
@@ -74,6 +77,9 @@ impl Progress {
             Event::HostWaits { host, wait, why } => {
                 let waits = (now() + *wait, *why);
                 self.hosts.insert(Arc::clone(host), waits);
+            }
+            Event::HostPaced { host, wait, why } => {
+                self.paced.insert(Arc::clone(host), (now() + *wait, *why));
             }
             Event::ProxyWaits { proxy, wait, why } => {
                 let waits = (now() + *wait, Some(*why));
@@ -126,6 +132,7 @@ impl Progress {
     pub(crate) fn look<T>(&mut self, at: Instant, show: impl FnOnce(&Snapshot<'_>) -> T) -> T {
         self.proxies.retain(|_, (until, _)| *until > at);
         self.hosts.retain(|_, (until, _)| *until > at);
+        self.paced.retain(|_, (until, _)| *until > at);
         self.retries.retain(|_, (until, _)| *until > at);
         let total = self.total.get();
         let flights: Vec<Flight<'_>> = self.flights.values().map(|it| Flight::of(it)).collect();
@@ -193,12 +200,16 @@ impl Progress {
             let why = why.map(|why| why.to_string());
             wait(short(host), *until, why)
         });
+        let paced = self.paced.iter().filter_map(|(host, (until, why))| {
+            let is_shown = self.hosts.contains_key(host);
+            (!is_shown).then(|| wait(short(host), *until, Some(why.to_string())))
+        });
         let rows = self.retries.iter().filter_map(|(row, (until, cause))| {
             let transfer = self.flights.get(row)?;
             let is_shown = self.hosts.keys().any(|host| is_at(&transfer.url, host));
             (!is_shown).then(|| wait(&transfer.label, *until, Some(cause.to_string())))
         });
-        let waits = proxies.chain(hosts).chain(rows);
+        let waits = proxies.chain(hosts).chain(paced).chain(rows);
         waits.filter(|wait| wait.left >= WORTH_TELLING).collect()
     }
 }

@@ -8,7 +8,7 @@ use super::breaker::BreakerVerdict;
 use super::global_limit::Came;
 use super::retry::backoff;
 use super::{HostId, Protocol, Schedule};
-use crate::event::{LimitChange, WaitReason};
+use crate::event::{LimitChange, Pace, WaitReason};
 use crate::options::RetryPolicy;
 
 /// Something that users are to be told.
@@ -18,6 +18,8 @@ pub(crate) enum ScheduleEvent {
     LimitChanged(Option<Arc<str>>, usize, LimitChange),
     /// Nothing is sent to it before this, and why.
     HostWaits(Arc<str>, Instant, Option<WaitReason>),
+    /// The next request to it is not sent before this, and why.
+    HostPaced(Arc<str>, Instant, Pace),
     /// Nothing is sent through this proxy before this, and why.
     ProxyWaits(Arc<str>, Instant, WaitReason),
 }

@@ -51,6 +51,7 @@ use self::overcommit::Overcommit;
 use self::proxies::Proxies;
 use self::runs::Runs;
 use self::unproven::first_patience;
+use crate::event::Pace;
 use crate::meter::Meter;
 
 pub(crate) use self::adapt::{Observation, ScheduleEvent};
@@ -66,6 +67,9 @@ pub(crate) use self::shared::Path;
 
 /// What closes a host for so much longer is told.
 const WORTH_TELLING: Duration = Duration::from_millis(500);
+
+/// Requests that are so much apart make it seem that nothing happens.
+const LONG_PACE: Duration = Duration::from_secs(1);
 
 /// A host (scheme, name and port) that has work, lanes, or both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -423,12 +427,32 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         lease.patience = lease.patience.map(|own| own.max(patience));
         self.unproven += usize::from(!host.is_proven);
         let (gap, delay) = (host.limit.gap(), host.delay);
-        if (gap.is_some() || !delay.is_zero())
-            && let Some(next) = host.pacer.on_started(now(), gap, delay)
-        {
-            self.look_again(id, next);
+        if gap.is_some() || !delay.is_zero() {
+            let now = now();
+            if let Some(next) = host.pacer.on_started(now, gap, delay) {
+                self.tell_pace(id, next, now);
+                self.look_again(id, next);
+            }
         }
         Some(lease)
+    }
+
+    /// Tells that the next request to a host waits until `next`, if that takes long and there is
+    /// one.
+    fn tell_pace(&mut self, id: HostId, next: Instant, now: Instant) {
+        let host = &self.hosts[id.0];
+        if next < now + LONG_PACE || host.queue.is_empty() {
+            return;
+        }
+        let why = if next > now + host.delay {
+            Pace::Recovering
+        } else if host.delay > host.caps.delay {
+            Pace::CrawlDelay
+        } else {
+            Pace::Delay
+        };
+        let key = Arc::clone(&host.key);
+        self.events.push(ScheduleEvent::HostPaced(key, next, why));
     }
 
     /// Ends a piece of work of `run`, and returns what its lane does next. The lane gets the next

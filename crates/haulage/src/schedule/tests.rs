@@ -324,6 +324,48 @@ fn a_host_that_is_not_to_be_asked_too_often_is_left_alone_in_an_outage_too() {
 }
 
 #[test]
+fn long_pace_is_told_with_its_reason() {
+    let second = Duration::from_secs(1);
+    for (own, robots, told) in [
+        (second, Duration::ZERO, Some((second, Pace::Delay))),
+        (second, second * 2, Some((second * 2, Pace::CrawlDelay))),
+        (second / 2, second, Some((second, Pace::CrawlDelay))),
+        (second / 2, Duration::ZERO, None),
+    ] {
+        let start = Instant::now();
+        let caps = Caps {
+            delay: own,
+            ..caps(2, 2)
+        };
+        let mut schedule: Plain = begun(caps, Arc::default(), start);
+        push(&mut schedule, "a", Protocol::Exclusive, 1);
+        schedule.keep_delay(schedule.by_key["a"], robots);
+        push(&mut schedule, "a", Protocol::Exclusive, 2);
+        assert!(schedule.poll_grant(|| start).is_some());
+        let paced = |event| match event {
+            ScheduleEvent::HostPaced(host, until, why) => Some((host, until - start, why)),
+            _ => None,
+        };
+        let events: Vec<_> = schedule
+            .poll_events()
+            .into_iter()
+            .filter_map(paced)
+            .collect();
+        let told = told.map(|(wait, why)| ("a".into(), wait, why));
+        assert_eq!(events, Vec::from_iter(told), "{own:?}, {robots:?}");
+        // What comes last waits for nothing.
+        schedule.handle_timeout(start + second * 3);
+        assert!(schedule.poll_grant(|| start + second * 3).is_some());
+        assert!(
+            schedule
+                .poll_events()
+                .into_iter()
+                .all(|event| paced(event).is_none())
+        );
+    }
+}
+
+#[test]
 fn a_host_with_other_work_in_flight_may_be_answering_and_is_not_given_up() {
     let mut schedule: Plain = begun(caps(2, 2), Arc::default(), Instant::now());
     let start = Instant::now();

@@ -1,4 +1,4 @@
-use haulage::{WaitCause, WaitReason};
+use haulage::{Pace, WaitCause, WaitReason};
 
 use super::*;
 use crate::input::Count;
@@ -40,6 +40,20 @@ fn a_status_line_has_the_counts_and_who_waits() {
     plain.gathered.clear();
     plain.add_status(start + Duration::from_secs(3602));
     assert_eq!(plain.gathered, "0/200 · 0 B · 0 B/s · 1:00:02 elapsed\n");
+}
+
+#[test]
+fn host_that_is_requested_slowly_says_why() {
+    let mut plain = with_status(Volume::Normal);
+    plain.event(&Event::HostPaced {
+        host: "http://a".into(),
+        wait: Duration::from_secs(90),
+        why: Pace::CrawlDelay,
+    });
+    assert_eq!(plain.gathered, "");
+    plain.add_status(Instant::now());
+    let after = "/200 · 0 B · 0 B/s · a waits 1:29 (Crawl-delay of robots.txt)\n";
+    assert_eq!(plain.gathered, format!("0{after}"));
 }
 
 #[test]

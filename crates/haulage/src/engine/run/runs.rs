@@ -155,6 +155,11 @@ fn event_of(event: &ScheduleEvent) -> Event {
             why: *why,
             wait: until.saturating_duration_since(Instant::now()),
         },
+        ScheduleEvent::HostPaced(host, until, why) => Event::HostPaced {
+            host: origin(host),
+            why: *why,
+            wait: until.saturating_duration_since(Instant::now()),
+        },
         ScheduleEvent::ProxyWaits(proxy, until, why) => Event::ProxyWaits {
             proxy: Arc::clone(proxy),
             why: *why,
