@@ -47,7 +47,9 @@ mod target;
 mod tls;
 mod trace;
 mod values;
+mod version;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use crate::args::Command;
@@ -62,11 +64,15 @@ use crate::settings::Settings;
 pub fn run_command() -> ExitCode {
     #[cfg(feature = "parquet")]
     panics::explain();
+    let words: Vec<OsString> = std::env::args_os().collect();
     // The first one is the name of the program.
-    if std::env::args_os().len() < 2 {
+    if words.len() < 2 {
         return shown(first_contact::print()).into();
     }
-    let read = match command_line::read(std::env::args_os(), &Environment::of_process()) {
+    if version::is_wanted(&words) {
+        return shown(version::print()).into();
+    }
+    let read = match command_line::read(words, &Environment::of_process()) {
         Ok(read) => read,
         Err(stop) => return stop.show().into(),
     };

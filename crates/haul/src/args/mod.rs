@@ -48,6 +48,7 @@ use crate::values::{
     args_conflicts_with_subcommands = true,
     args_override_self = true,
     disable_help_subcommand = true,
+    disable_version_flag = true,
     override_usage = "haul [OPTIONS] URL...\n       haul [OPTIONS] -i LIST\n       haul <COMMAND>",
     after_help = format!("{EXIT_STATUS}\n\n{EXAMPLES}")
 )]
@@ -58,6 +59,10 @@ pub(crate) struct Arguments {
     pub(crate) command: Option<Command>,
     #[command(flatten)]
     pub(crate) download: Download,
+
+    /// Print version; with --verbose, also how this program was built
+    #[arg(short = 'V', long, action = clap::ArgAction::Version, display_order = 1000)]
+    version: Option<bool>,
 }
 
 /// Commands to start from, for the help and the manual page.

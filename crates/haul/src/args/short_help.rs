@@ -4,8 +4,8 @@ use std::ffi::OsString;
 
 use clap::Command;
 
-/// The options that `-h` shows, by their names in clap; `-h` and `-V` are shown too.
-const COMMON: [&str; 14] = [
+/// The options that `-h` shows, by their names in clap; `-h` is shown too.
+const COMMON: [&str; 15] = [
     "inputs",
     "directory",
     "output",
@@ -20,6 +20,7 @@ const COMMON: [&str; 14] = [
     "results",
     "quiet",
     "verbose",
+    "version",
 ];
 
 const EXAMPLES: &str = "\

@@ -252,6 +252,15 @@ fn it_says_its_version_and_writes_its_manual_and_completions() {
     let sandbox = Sandbox::new();
     let version = sandbox.haul(&["-V"]).stdout;
     assert_eq!(version, format!("haul {}\n", env!("CARGO_PKG_VERSION")));
+    for words in [&["--version", "--verbose"][..], &["-V", "-v"], &["-vV"]] {
+        let told = sandbox.haul(words).stdout;
+        assert!(told.starts_with(&version), "{told}");
+        assert!(told.contains("\ntls: rustls 0."), "{told}");
+        assert!(
+            told.contains("\nfeatures: parquet, program, report\n"),
+            "{told}"
+        );
+    }
     for arguments in [
         ["man"].as_slice(),
         &["completions", "bash"],
