@@ -10,15 +10,16 @@ use std::process::Command;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    tell("HAUL_TARGET", env::var("TARGET").ok());
+    // `cargo run` and `cargo test` give these to the program too: HAUL_… would be options of it.
+    tell("BUILD_TARGET", env::var("TARGET").ok());
     let lock = lock_file();
-    for (variable, package) in [("HAUL_RUSTLS", "rustls"), ("HAUL_RING", "ring")] {
+    for (variable, package) in [("BUILD_RUSTLS", "rustls"), ("BUILD_RING", "ring")] {
         let version = lock.as_deref().and_then(|lock| locked(lock, package));
         tell(variable, version);
     }
     // In other builds each commit would compile everything anew.
     if env::var("PROFILE").is_ok_and(|profile| profile == "release") {
-        tell("HAUL_COMMIT", commit());
+        tell("BUILD_COMMIT", commit());
     }
     if let Some(folder) = folder() {
         println!("cargo::rustc-link-arg-bin=haul=-L{}", folder.display());

@@ -28,7 +28,10 @@ pub(crate) fn read(
 ) -> Result<Read, Stop> {
     let (mut command, mut typed) = typed(arguments)?;
     let mut configured = Configured::default();
-    if matches!(typed.matches.subcommand_name(), None | Some("config")) {
+    if matches!(
+        typed.matches.subcommand_name(),
+        None | Some("config" | "serve")
+    ) {
         (typed, configured) =
             config::add(&mut command, typed, environment).map_err(Stop::Problems)?;
     }

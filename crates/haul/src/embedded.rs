@@ -14,6 +14,7 @@ use std::sync::mpsc::Receiver;
 use haulage::{Checksum, Destination, EngineOptions, Error, Row, RunOptions, StateDir};
 
 pub use self::events::{Level, Log, event_json, outcome_json};
+use crate::config::HostSection;
 pub use crate::config::Takes;
 use crate::config::call::{self, Call};
 pub use crate::cookies::CookieFile;
@@ -100,15 +101,19 @@ pub fn options(
     destination: Option<&Path>,
     given: &[(String, Option<OsString>)],
 ) -> Result<EmbeddedOptions, Problem> {
-    Call::read(given)
-        .and_then(|call| decide(destination, call))
-        .map_err(in_keywords)
+    options_with_hosts(destination, given, &[]).map_err(in_keywords)
 }
 
-fn decide(destination: Option<&Path>, call: Call) -> Result<EmbeddedOptions, Problem> {
-    let Call { download, given } = call;
+/// As [`options`], with what is configured for some hosts. Messages have the names of options as on
+/// the command line.
+pub(crate) fn options_with_hosts(
+    destination: Option<&Path>,
+    given: &[(String, Option<OsString>)],
+    hosts: &[HostSection],
+) -> Result<EmbeddedOptions, Problem> {
+    let Call { download, given } = Call::read(given)?;
     settings::check_algorithms(&download.checksums)?;
-    let basis = Basis::new(&download, &[], GivenAs::Urls)?;
+    let basis = Basis::new(&download, hosts, GivenAs::Urls)?;
     let mut run = basis.options;
     run.destination = match destination {
         Some(folder) => Destination::Directory(folder.to_owned()),

@@ -82,7 +82,7 @@ pub fn run_command() -> ExitCode {
     shown(dispatch(read)).into()
 }
 
-fn dispatch(read: Read) -> Result<Exit, Problem> {
+fn dispatch(mut read: Read) -> Result<Exit, Problem> {
     match &read.arguments.command {
         None => download(read),
         Some(Command::Check(arguments)) => check_command::run(arguments),
@@ -91,7 +91,9 @@ fn dispatch(read: Read) -> Result<Exit, Problem> {
         Some(Command::Explain { topic }) => explain::print(*topic),
         Some(Command::Report(arguments)) => html_report::print(arguments),
         Some(Command::Results(arguments)) => results_command::print(arguments),
-        Some(Command::Serve(arguments)) => serve::run(arguments),
+        Some(Command::Serve(arguments)) => {
+            serve::run(arguments, std::mem::take(&mut read.configured))
+        }
         Some(Command::Add(arguments)) => client::add(arguments),
         Some(Command::Status(arguments)) => client::status(arguments),
         Some(Command::Pause(arguments)) => client::pause(arguments),

@@ -1,9 +1,10 @@
 //! `haul serve` where the daemon is left out: in libraries, which have no such command.
 
 use crate::args::ServeArgs;
+use crate::config::Configured;
 use crate::exit::{Exit, Problem};
 
-pub(crate) fn run(arguments: &ServeArgs) -> Result<Exit, Problem> {
+pub(crate) fn run(arguments: &ServeArgs, _configured: Configured) -> Result<Exit, Problem> {
     let address = &arguments.listen;
     Err(Problem::usage(format!(
         "the daemon is not built in; nothing listens at {address}"

@@ -5,19 +5,23 @@ mod tools;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use haulage::{EngineOptions, FileNames, RunOptions};
 use haulage_daemon::{Access, Ready, Settings, TlsFiles};
 
 use self::tools::CommandTools;
 use crate::args::ServeArgs;
+use crate::config::{Configured, HostSection};
+use crate::embedded;
 use crate::exit::{Exit, Problem};
 use crate::report;
 use crate::signal::Interrupts;
-use crate::values::Rate;
 
 /// Runs the daemon until a signal, or a client, ends it.
-pub(crate) fn run(arguments: &ServeArgs) -> Result<Exit, Problem> {
-    let settings = settings(arguments)?;
+pub(crate) fn run(arguments: &ServeArgs, configured: Configured) -> Result<Exit, Problem> {
+    configured
+        .warnings
+        .iter()
+        .for_each(|warning| report::tell(warning));
+    let settings = settings(arguments, configured.hosts)?;
     let stop = async {
         match Interrupts::listen(false) {
             Ok(mut interrupts) => drop(interrupts.next().await),
@@ -37,16 +41,12 @@ fn announcement(ready: &Ready) -> String {
     }
 }
 
-fn settings(arguments: &ServeArgs) -> Result<Settings, Problem> {
-    let mut engine = EngineOptions::default();
-    engine.jobs = arguments.jobs;
-    engine.per_host = arguments.per_host;
-    engine.limit_rate_per_host = arguments.limit_rate_per_host.and_then(Rate::limit);
-    let mut defaults = RunOptions::new(&arguments.directory);
-    defaults.route.public_only = arguments.public_only;
-    if arguments.content_disposition {
-        defaults.file_names = FileNames::FromServer;
-    }
+fn settings(arguments: &ServeArgs, hosts: Vec<HostSection>) -> Result<Settings, Problem> {
+    let directory = &arguments.defaults.directory;
+    let given = arguments.defaults.given.clone();
+    let defaults = embedded::options_with_hosts(Some(directory), &given, &hosts)?;
+    let notes = defaults.notes.iter().chain(&defaults.warnings);
+    notes.for_each(|note| report::tell(note));
     let access = match (&arguments.rpc_secret, &arguments.secret_file) {
         _ if arguments.no_secret => Access::Anybody,
         (Some(secret), _) => Access::Secret(secret.clone()),
@@ -56,7 +56,7 @@ fn settings(arguments: &ServeArgs) -> Result<Settings, Problem> {
     let tls = arguments.tls_cert.as_ref().zip(arguments.tls_key.as_ref());
     Ok(Settings {
         listen: arguments.listen.clone(),
-        dir: arguments.directory.clone(),
+        dir: directory.clone(),
         allowed_dirs: arguments.allowed_dirs.clone(),
         state: state_folder(arguments.state.as_deref())?,
         access,
@@ -66,9 +66,9 @@ fn settings(arguments: &ServeArgs) -> Result<Settings, Problem> {
             certificate: certificate.clone(),
             key: key.clone(),
         }),
-        engine,
-        defaults,
-        tools: Arc::new(CommandTools::default()),
+        engine: defaults.engine,
+        defaults: defaults.run,
+        tools: Arc::new(CommandTools::new(given, hosts)),
     })
 }
 

@@ -21,14 +21,14 @@ struct Build<'a> {
 /// How this program was built; `build.rs` sets the variables.
 const THIS: Build<'static> = Build {
     version: env!("CARGO_PKG_VERSION"),
-    commit: option_env!("HAUL_COMMIT"),
-    target: option_env!("HAUL_TARGET"),
+    commit: option_env!("BUILD_COMMIT"),
+    target: option_env!("BUILD_TARGET"),
     features: &[
         ("parquet", cfg!(feature = "parquet")),
         ("program", cfg!(feature = "program")),
         ("report", cfg!(feature = "report")),
     ],
-    tls: [option_env!("HAUL_RUSTLS"), option_env!("HAUL_RING")],
+    tls: [option_env!("BUILD_RUSTLS"), option_env!("BUILD_RING")],
 };
 
 /// Returns whether the words of a command line ask for the version and more, and for nothing else.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::confine::Folders;
 pub(crate) use self::plan::{Effective, FilePlan, ListPlan, Plan, urgency};
-pub(crate) use self::table::{Scope, TABLE, scope};
+pub(crate) use self::table::{Scope, TABLE, configured, scope};
 use self::value::Wrong;
 
 /// The options that haul follows. The others are kept and returned.

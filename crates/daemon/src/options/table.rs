@@ -1,5 +1,7 @@
 //! The options that aria2 1.36 knows, except for those of its own process.
 
+use haulage::{RunOptions, Verification};
+
 use self::Scope::{Download, Fixed, Global};
 
 /// Where an option may be given.
@@ -174,6 +176,25 @@ pub(crate) const TABLE: &[(&str, Scope, &str)] = &[
     ("user-agent", Download, ""),
 ];
 
+/// Returns the defaults of options that depend on how the daemon was started.
+pub(crate) fn configured(base: &RunOptions) -> [(&'static str, String); 7] {
+    let is_checked = base.route.tls.verification != Verification::Insecure;
+    // aria2 counts the first attempt, and has 0 for any number.
+    let tries = base.retry.retries.checked_add(1).unwrap_or_default();
+    [
+        ("check-certificate", is_checked.to_string()),
+        (
+            "connect-timeout",
+            base.connect_timeout.as_secs().to_string(),
+        ),
+        ("lowest-speed-limit", base.lowest_speed.to_string()),
+        ("max-tries", tries.to_string()),
+        ("min-split-size", base.min_split_size.to_string()),
+        ("split", base.split.to_string()),
+        ("timeout", base.timeout.as_secs().to_string()),
+    ]
+}
+
 /// Returns where the option of this name may be given; `None` if aria2 knows no such option.
 pub(crate) fn scope(name: &str) -> Option<Scope> {
     let at = TABLE.binary_search_by(|(known, ..)| (*known).cmp(name));
@@ -183,6 +204,16 @@ pub(crate) fn scope(name: &str) -> Option<Scope> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn defaults_are_those_of_haul() {
+        for (name, default) in configured(&RunOptions::new("x")) {
+            assert!(
+                TABLE.iter().any(|row| row.0 == name && row.2 == default),
+                "{name}"
+            );
+        }
+    }
 
     #[test]
     fn table_is_sorted() {

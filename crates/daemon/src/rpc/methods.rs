@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::params::{Params, pairs, texts};
 use super::status::{Status, uris};
 use super::{RpcError, metalink};
-use crate::options::{Scope, TABLE};
+use crate::options::{Scope, TABLE, configured};
 use crate::queue::{Download, Gid, NoSuchGid, Page, State, Whence};
 use crate::service::{BadOption, Runner, Service};
 
@@ -362,6 +362,11 @@ fn defaults<R: Runner>(service: &Service<R>, has: impl Fn(Scope) -> bool) -> Map
     let mut all: Map<_, _> = known
         .map(|(name, _, default)| ((*name).to_owned(), (*default).into()))
         .collect();
+    for (name, default) in configured(service.base()) {
+        if let Some(shown) = all.get_mut(name) {
+            *shown = default.into();
+        }
+    }
     all.insert("user-agent".to_owned(), service.user_agent().into());
     all
 }

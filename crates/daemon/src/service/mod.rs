@@ -275,6 +275,11 @@ impl<R: Runner> Service<R> {
         self.effective(download).shown_folder(&self.folders)
     }
 
+    /// Returns the options of a run of which nothing else is said.
+    pub(crate) fn base(&self) -> &RunOptions {
+        &self.base
+    }
+
     /// Returns the `User-Agent` of a download of which nothing else is said.
     pub(crate) fn user_agent(&self) -> &str {
         let agent = self.base.user_agent.as_ref();

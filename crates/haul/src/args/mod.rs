@@ -9,6 +9,7 @@ mod choices;
 mod client;
 mod columns;
 mod completion;
+mod defaults;
 mod excerpt;
 mod logins;
 mod serve;
@@ -26,6 +27,7 @@ pub(crate) use self::choices::{
 pub(crate) use self::client::{AddArgs, DaemonAt, RunsArgs, StatusArgs};
 pub(crate) use self::columns::TableColumns;
 pub(crate) use self::completion::Completion;
+pub(crate) use self::defaults::{Defaults, is_of_the_daemon};
 pub(crate) use self::excerpt::Excerpt;
 pub(crate) use self::logins::Logins;
 pub(crate) use self::serve::ServeArgs;
@@ -129,7 +131,8 @@ pub(crate) enum Command {
     /// pause, move and remove them, and change their options; the queue survives a restart. By
     /// default only programs of this machine that know the secret can use it. A line on standard
     /// error says where it listens, and where the secret is. It ends with SIGTERM or Ctrl-C, and
-    /// goes on from there when it is started again. The configuration file is not for it.
+    /// goes on from there when it is started again. Options of downloads, also those of the
+    /// environment and the configuration file, are the defaults of all that it downloads.
     Serve(Box<ServeArgs>),
     /// Add URLs or a list to the queue of the daemon, as one run, and print its ID
     ///

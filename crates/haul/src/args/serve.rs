@@ -4,24 +4,14 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
-use haulage::EngineOptions;
 
-use crate::values::{Rate, at_least_one};
+use super::Defaults;
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
     /// Listen at this address and port; port 0 is any free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:6800")]
     pub(crate) listen: String,
-    /// Save files to this folder
-    #[arg(
-        short,
-        long = "dir",
-        value_name = "DIR",
-        default_value = ".",
-        value_hint = ValueHint::DirPath
-    )]
-    pub(crate) directory: PathBuf,
     /// Let clients save files to this folder too, and to those in it; may be repeated
     #[arg(long = "allow-dir", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) allowed_dirs: Vec<PathBuf>,
@@ -57,28 +47,6 @@ pub(crate) struct ServeArgs {
     /// Maximum downloads at once [default: what clients have set, or 5]
     #[arg(long, value_name = "N")]
     pub(crate) max_concurrent_downloads: Option<NonZeroU16>,
-    /// Maximum concurrent requests, of all downloads
-    #[arg(
-        short,
-        long,
-        value_name = "N",
-        value_parser = at_least_one,
-        default_value_t = EngineOptions::DEFAULT_JOBS
-    )]
-    pub(crate) jobs: usize,
-    /// Maximum concurrent requests to one host [default: 16 over HTTP/1.1; what the server allows
-    /// over HTTP/2]
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
-    pub(crate) per_host: Option<usize>,
-    /// Maximum bytes per second from one host
-    #[arg(long, value_name = "RATE")]
-    pub(crate) limit_rate_per_host: Option<Rate>,
-    /// Connect only to public addresses, so that clients reach nothing in this network
-    #[arg(long)]
-    pub(crate) public_only: bool,
-    /// Name files as their servers say (Content-Disposition)
-    ///
-    /// Such a file restarts when its download is paused, or when the daemon restarts.
-    #[arg(long)]
-    pub(crate) content_disposition: bool,
+    #[command(flatten)]
+    pub(crate) defaults: Defaults,
 }

@@ -34,6 +34,7 @@ use self::keys::{Key, Keys};
 use self::setting::Setting;
 pub(crate) use self::show::print;
 pub(crate) use self::shown_command::{shown_command, without_login};
+use crate::args::is_of_the_daemon;
 use crate::exit::Problem;
 
 /// A command line that clap has accepted.
@@ -101,16 +102,18 @@ pub(crate) fn add(
         return Ok((typed, Configured::default()));
     }
     let keys = Keys::of(command);
-    let from_environment = environment.settings(&keys)?;
+    // What the daemon has not is configured for downloads alone.
+    let is_serve = typed.matches.subcommand_name() == Some("serve");
+    let mut level = |mut settings: Vec<Setting>| {
+        settings.retain(|setting| !is_serve || is_of_the_daemon(&setting.key.long));
+        Level::check(command, settings)
+    };
+    let from_environment = level(environment.settings(&keys)?)?;
     let Some(file) = file else {
-        let level = Level::check(command, from_environment)?;
-        return merge(command, typed, vec![level]);
+        return merge(command, typed, vec![from_environment]);
     };
     let content = file.content(&keys)?;
-    let levels = vec![
-        Level::check(command, from_environment)?,
-        Level::check(command, content.settings)?,
-    ];
+    let levels = vec![from_environment, level(content.settings)?];
     let (typed, mut configured) = merge(command, typed, levels)?;
     configured.hosts = hosts::read(command, content.sections, &typed, &configured)?;
     configured.warnings = file.warnings(configured.has_secrets());

@@ -10,6 +10,7 @@ use haulage_daemon::{
     ListFile, MetricsText, OpenList, RecordedList, Refused, ResultsFormat, Tools,
 };
 
+use crate::config::HostSection;
 use crate::embedded;
 use crate::exit::Problem;
 use crate::explain;
@@ -72,13 +73,29 @@ const ALLOWED: [&str; 45] = [
 /// The command, as far as the daemon needs it.
 #[derive(Debug, Default)]
 pub(super) struct CommandTools {
+    /// Options that were given for all that the daemon downloads.
+    defaults: Vec<(String, Option<OsString>)>,
+    /// What is configured for some hosts.
+    hosts: Vec<HostSection>,
     metrics: Exposition,
+}
+
+impl CommandTools {
+    pub(super) fn new(defaults: Vec<(String, Option<OsString>)>, hosts: Vec<HostSection>) -> Self {
+        Self {
+            defaults,
+            hosts,
+            metrics: Exposition::default(),
+        }
+    }
 }
 
 impl Tools for CommandTools {
     fn open(&self, list: &ListFile<'_>) -> Result<OpenList, Refused> {
         let given = given(list)?;
-        let options = embedded::options(Some(list.folder), &given).map_err(refused)?;
+        let all = [self.defaults.as_slice(), &given].concat();
+        let options = embedded::options_with_hosts(Some(list.folder), &all, &self.hosts);
+        let options = options.map_err(refused)?;
         let rows = embedded::list(list.path, &given).map_err(refused)?;
         let mut run = options.run;
         run.limit_rate = options.engine.limit_rate;

@@ -127,6 +127,48 @@ fn daemon_that_would_be_open_to_others_does_not_start() {
 }
 
 #[test]
+fn options_of_downloads_are_defaults_of_the_daemon() {
+    let (origin, sandbox) = (Origin::plain(), Sandbox::new());
+    origin.on("/a", Script::ok(Body::of("hello")));
+    // `results` is for downloads of the command, and does not count here.
+    sandbox.write(
+        "c.toml",
+        "split = 8\nresults = [\"r.csv\"]\nheader = [\"X-Test: 1\"]\nretries = 9\n",
+    );
+    let options = ["--config", "c.toml", "--no-secret", "--retries", "2"];
+    let (mut daemon, line) = serve(&sandbox, &options, None);
+    let authority = line.split('/').nth(2).unwrap();
+    let given = post(authority, r#"{"id":1,"method":"aria2.getGlobalOption"}"#);
+    assert!(given.contains(r#""split":"8""#), "{given}");
+    assert!(given.contains(r#""max-tries":"3""#), "{given}");
+    let url = origin.url("/a");
+    post(
+        authority,
+        &format!(r#"{{"id":1,"method":"aria2.addUri","params":[["{url}"]]}}"#),
+    );
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while !sandbox.folder.path().join("files/a").exists() {
+        assert!(std::time::Instant::now() < deadline);
+    }
+    assert_eq!(origin.log()[0].headers["x-test"], "1");
+    kill(&mut daemon);
+}
+
+#[test]
+fn options_of_one_run_are_refused_by_the_daemon() {
+    let sandbox = Sandbox::new();
+    for options in [
+        &["-i", "x.txt"][..],
+        &["--results", "r.csv"],
+        &["http://h/"],
+    ] {
+        let ran = sandbox.haul(&[&["serve", "--state", "state"], options].concat());
+        assert_eq!(ran.code, Some(2), "{options:?}");
+        assert!(ran.stderr.contains("haul serve has no"), "{}", ran.stderr);
+    }
+}
+
+#[test]
 fn killed_daemon_loses_and_doubles_nothing() {
     const FILES: usize = 40;
     let (origin, sandbox) = (Origin::plain(), Sandbox::new());
