@@ -48,11 +48,8 @@ class Daemon:
         self.kill()
 
     def start(self):
-        with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(
-                list(map(str, self.command)), cwd=self.folder, env=self.environment,
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            )
+        """Starts it, and waits until it can be reached."""
+        self._spawn()
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline and self.process.poll() is None:
             if said := LISTENS.search(self.said()):
@@ -61,6 +58,19 @@ class Daemon:
             time.sleep(0.01)
         self.kill()
         raise BenchError(f"haul serve did not start: {self.said()[-2000:]}")
+
+    def start_and_kill(self, seconds):
+        """Starts it, and kills it after so many seconds, wherever it is then."""
+        self._spawn()
+        time.sleep(seconds)
+        self.kill()
+
+    def _spawn(self):
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(
+                list(map(str, self.command)), cwd=self.folder, env=self.environment,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )
 
     def kill(self):
         self.process.kill()
