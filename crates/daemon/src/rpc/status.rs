@@ -29,10 +29,12 @@ impl<'a> Status<'a> {
             .effective(download)
             .get("out")
             .filter(|out| !out.is_empty());
-        let name = live.name.as_deref().or(out);
-        let path = match (&download.path, name) {
+        let named = live.name.as_deref();
+        let named = named.map(|name| service.path_of(download, name));
+        let named = named.or_else(|| out.map(|out| folder.join(out)));
+        let path = match (&download.path, named) {
             (Some(path), _) if download.state.is_stopped() => path.clone(),
-            (_, Some(name)) => folder.join(name).to_string_lossy().into_owned(),
+            (_, Some(named)) => named.to_string_lossy().into_owned(),
             (Some(path), None) => path.clone(),
             (None, None) => String::new(),
         };

@@ -262,7 +262,7 @@ fn parameters_that_are_wrong_fail_as_with_aria2() {
 #[test]
 fn status_has_aria2s_keys_and_values() {
     let mut desk = Desk::new();
-    let options = json!({"gid": AA, "out": "a.bin"});
+    let options = json!({"gid": AA, "out": "b/a.bin"});
     desk.call(
         "aria2.addUri",
         &json!([["http://h/a", "http://h/b"], options]),
@@ -279,7 +279,7 @@ fn status_has_aria2s_keys_and_values() {
     desk.service.runner.running.insert(gid(0xaa), live);
     let dir = desk.dir();
     let uris = json!([{"status": "used", "uri": "http://h/a"}, {"status": "waiting", "uri": "http://h/b"}]);
-    let mut file = json!({"completedLength": "0", "index": "1", "length": "300000", "path": format!("{dir}/a.bin"), "selected": "true", "uris": uris});
+    let mut file = json!({"completedLength": "0", "index": "1", "length": "300000", "path": format!("{dir}/b/a.bin"), "selected": "true", "uris": uris});
     let mut status = json!({
         "bitfield": "00", "completedLength": "0", "connections": "1", "dir": dir,
         "downloadSpeed": "11345", "files": [file], "gid": AA, "numPieces": "1",
@@ -304,7 +304,7 @@ fn status_has_aria2s_keys_and_values() {
         json!([{"index": "1", "servers": [{"currentUri": "http://h/a", "downloadSpeed": "11345", "uri": "http://h/a"}]}])
     );
     let finish = Finish::Complete {
-        name: "a.bin".to_owned(),
+        name: "b/a.bin".to_owned(),
         bytes: 300_000,
     };
     desk.service.runner.running.clear();

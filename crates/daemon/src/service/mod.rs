@@ -9,7 +9,7 @@ mod runner;
 mod session;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use haulage::{ErrorKind, RunOptions};
@@ -240,7 +240,7 @@ impl<R: Runner> Service<R> {
             return;
         };
         let path = self.queue.get(gid).zip(live.name.as_deref());
-        let path = path.map(|(download, name)| self.folder_of(download).join(name));
+        let path = path.map(|(download, name)| self.path_of(download, name));
         self.queue.change(gid, |download| {
             download.total = live.total.or(download.total);
             download.completed = live.completed;
@@ -278,6 +278,14 @@ impl<R: Runner> Service<R> {
     /// Returns the options of a run of which nothing else is said.
     pub(crate) fn base(&self) -> &RunOptions {
         &self.base
+    }
+
+    /// Returns the path of a download's file, which has this name now. The option `out` may put
+    /// folders before it.
+    pub(crate) fn path_of(&self, download: &Download, name: &str) -> PathBuf {
+        let out = self.effective(download).get("out").map(Path::new);
+        let below = out.and_then(Path::parent).unwrap_or(Path::new(""));
+        self.folder_of(download).join(below).join(name)
     }
 
     /// Returns the `User-Agent` of a download of which nothing else is said.
