@@ -69,6 +69,15 @@ pub(super) fn open(
     response
 }
 
+/// What the daemon does next.
+enum Step {
+    Send(String),
+    /// Sends what the library has answered by itself, such as a pong. Until the client reads it,
+    /// nothing more is taken: pings without an end would fill the memory.
+    Flush,
+    Close,
+}
+
 /// Answers calls in order and sends notifications, until either side closes.
 async fn serve<S>(mut socket: WebSocketStream<S>, hub: &Hub, turnstile: &Turnstile)
 where
@@ -76,29 +85,29 @@ where
 {
     let mut notifications = hub.notifications();
     loop {
-        let reply = tokio::select! {
+        let step = tokio::select! {
             message = socket.next() => match message {
                 Some(Ok(Message::Text(call))) => {
                     let answer = hub.answer(call.as_bytes()).await;
                     turnstile.delay(&answer).await;
-                    Some(answer.body.to_string())
+                    Step::Send(answer.body.to_string())
                 }
-                Some(Ok(Message::Binary(_) | Message::Close(_)) | Err(_)) | None => None,
-                // The library answers pings.
-                Some(Ok(_)) => continue,
+                Some(Ok(Message::Binary(_) | Message::Close(_)) | Err(_)) | None => Step::Close,
+                Some(Ok(_)) => Step::Flush,
             },
             notification = notifications.recv() => match notification {
-                Ok(text) => Some(text.to_string()),
+                Ok(text) => Step::Send(text.to_string()),
                 Err(RecvError::Lagged(_)) => continue,
-                Err(RecvError::Closed) => None,
+                Err(RecvError::Closed) => Step::Close,
             },
-            () = hub.closing.cancelled() => None,
+            () = hub.closing.cancelled() => Step::Close,
         };
-        let is_over = reply.is_none();
+        let is_over = matches!(step, Step::Close);
         let sending = async {
-            match reply {
-                Some(reply) => socket.send(Message::text(reply)).await,
-                None => socket.close(None).await,
+            match step {
+                Step::Send(text) => socket.send(Message::text(text)).await,
+                Step::Flush => socket.flush().await,
+                Step::Close => socket.close(None).await,
             }
         };
         let sent = time::timeout(WRITE_TIME, sending).await;

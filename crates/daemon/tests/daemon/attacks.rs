@@ -1,7 +1,9 @@
 //! What the daemon refuses.
 
+use std::io::Write as _;
+use std::net::TcpStream;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use haulage_daemon::Access;
 use origin::{Body, Origin, Script};
@@ -160,6 +162,24 @@ fn large_requests_are_not_read() {
     socket.send("x".repeat(3 << 20));
     assert_eq!(socket.next(), None);
     assert_eq!(client.call("aria2.tellActive", &json!([])), json!([]));
+}
+
+#[test]
+fn pings_are_not_taken_while_their_answers_wait() {
+    const FRAME: &[u8] = &[0x89, 0x80, 0, 0, 0, 0];
+    let sandbox = Sandbox::new();
+    let daemon = sandbox.start();
+    let mut stream = TcpStream::connect(&daemon.client.authority).unwrap();
+    let head = "GET /jsonrpc HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n\
+        Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    stream
+        .set_write_timeout(Some(Duration::from_secs(1)))
+        .unwrap();
+    let pings = FRAME.repeat(10_000);
+    // More than the buffers of the system hold.
+    let is_taken = (0..2_000).all(|_| stream.write_all(&pings).is_ok());
+    assert!(!is_taken);
 }
 
 #[test]
