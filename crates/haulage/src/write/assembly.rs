@@ -143,7 +143,7 @@ impl Bytes {
 
     fn running(&self, rules: &Rules) -> Vec<Running> {
         let running = self.segments.iter().map(|segment| Running {
-            rest: segment.rest(),
+            rest: segment.missing(),
             speed: segment.settled_speed(rules.settles),
             is_range: segment.is_range(),
         });

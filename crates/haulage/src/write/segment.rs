@@ -21,6 +21,9 @@ pub(crate) struct Segment {
     start: u64,
     /// All bytes from the start to here have been written.
     at: AtomicU64,
+    /// All bytes from the start to here have come, though the last of them may not have been
+    /// written. Never counts before `at`.
+    received: AtomicU64,
     end: AtomicU64,
     /// The end of its response, whatever others have taken over; or where it has ended for good.
     response_end: AtomicU64,
@@ -53,6 +56,7 @@ impl Segment {
             source,
             start: range.start,
             at: AtomicU64::new(range.start),
+            received: AtomicU64::new(range.start),
             end: AtomicU64::new(range.end),
             response_end: AtomicU64::new(range.end),
             is_answered: AtomicBool::new(false),
@@ -105,6 +109,18 @@ impl Segment {
     /// Notes that `bytes` more bytes have been written.
     pub(crate) fn wrote(&self, bytes: u64) {
         self.at.fetch_add(bytes, Ordering::AcqRel);
+    }
+
+    /// Notes that `bytes` bytes in all have come.
+    pub(super) fn received(&self, bytes: u64) {
+        self.received
+            .fetch_max(self.start + bytes, Ordering::AcqRel);
+    }
+
+    /// Returns the range of bytes that are still to come. Those that have come are written soon.
+    pub(super) fn missing(&self) -> Range<u64> {
+        let written = self.at.load(Ordering::Acquire);
+        self.received.load(Ordering::Acquire).max(written)..self.end()
     }
 
     /// Returns how many bytes are still to be written.
@@ -172,7 +188,7 @@ impl Segment {
     /// Returns its present speed in bytes per second; 0 before it is known.
     pub(crate) fn speed(&self) -> f64 {
         let mut rate = lock(&self.rate);
-        rate.update(self.written().end, Instant::now());
+        rate.update(self.missing().start, Instant::now());
         rate.speed.unwrap_or(0.0)
     }
 
@@ -200,6 +216,7 @@ impl Segment {
     /// Discards all progress: what was written may not be on the disk.
     pub(super) fn discard_progress(&self) {
         self.at.store(self.start, Ordering::Release);
+        self.received.store(self.start, Ordering::Release);
     }
 }
 

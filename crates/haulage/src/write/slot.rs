@@ -28,8 +28,8 @@ impl SegmentSlot {
         bytes
     }
 
-    /// Extends the segment if it is at its end. Returns whether there is anything left to write.
+    /// Extends the segment if it is at its end. Returns whether anything is still to come.
     pub(crate) fn try_extend(&self) -> bool {
-        self.segment.left() > 0 || self.assembly.extend(&self.segment).is_some()
+        !self.segment.missing().is_empty() || self.assembly.extend(&self.segment).is_some()
     }
 }

@@ -201,6 +201,7 @@ impl PartWriter {
             let admitted = slot.admit(at, bytes.len() as u64);
             bytes.truncate(usize::try_from(admitted).unwrap_or(usize::MAX));
             self.sent += admitted;
+            slot.segment.received(self.sent);
         }
         self.pending.push(bytes, self.part.buffers());
         // The reader of a stream gets each byte at once.

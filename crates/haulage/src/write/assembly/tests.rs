@@ -75,6 +75,30 @@ impl Response {
     }
 }
 
+#[test]
+fn what_waits_for_the_disk_is_not_requested_again() {
+    let assembly = assembly();
+    let first = assembly.begin(0..TOTAL, 0);
+    first.received(400);
+    assert_eq!(assembly.claim(&RULES, 0).unwrap().range(), 700..TOTAL);
+    // It is so slow that all it has not brought is taken over.
+    let rules = Rules {
+        least: TOTAL,
+        usual: f64::MAX,
+        settles: Duration::ZERO,
+        ..RULES
+    };
+    let claim = assembly.claim(&rules, 0).unwrap();
+    assert_eq!((claim.range(), first.end()), (400..TOTAL, 400));
+    let slot = SegmentSlot {
+        assembly: Arc::clone(&assembly),
+        segment: Arc::clone(&first),
+    };
+    assert!(!slot.try_extend(), "what is left belongs to the other one");
+    first.wrote(400);
+    assert_eq!(first.left(), 0);
+}
+
 fn claim(assembly: &Arc<Assembly>) -> SegmentClaim {
     assembly.claim(&RULES, 0).unwrap()
 }
