@@ -50,10 +50,10 @@ class Wish:
 
 
 def make_wishes(chance, origin, count):
-    """Files of 1 byte to 400 KiB; most come so slowly that they are active when the daemon is killed."""
+    """Files of 1 byte to 1 MiB; most come so slowly that they are active when the daemon is killed."""
     wishes = []
     for number in range(count):
-        size = chance.choice((1, 4 * KIB, chance.randrange(1, 256 * KIB), 400 * KIB))
+        size = chance.choice((1, 4 * KIB, chance.randrange(1, 256 * KIB), MIB))
         path = f"bytes/{size}?seed={number}"
         digest = hashlib.sha256(body(origin.url(path))).digest()
         path += "&ranges&etag=e" if number % 3 else ""
