@@ -464,7 +464,7 @@ fn failure_has_aria2s_code_and_the_next_one_starts() {
     desk.notices();
     let failed = Finish::Failed {
         kind: ErrorKind::Http,
-        http_status: Some(404),
+        code: 3,
         message: "not found".to_owned(),
     };
     desk.service.finish(gid(1), failed);

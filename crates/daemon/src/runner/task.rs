@@ -118,7 +118,7 @@ impl Task {
         });
         let Begun { mut run, broken } = match begun {
             Ok(begun) => begun,
-            Err(error) => return Some(failed(&error)),
+            Err(error) => return Some(Finish::failed(&error)),
         };
         let mut events = run.events();
         self.begin(run);
@@ -128,7 +128,9 @@ impl Task {
             match event {
                 Event::Started(transfer) => self.lock().start(transfer),
                 Event::Redirected { to, .. } => self.lock().redirected = Some(to),
-                Event::Stopped(error) | Event::InputFailed(error) => reason = Some(failed(&error)),
+                Event::Stopped(error) | Event::InputFailed(error) => {
+                    reason = Some(Finish::failed(&error));
+                }
                 Event::HostWaits { host, wait, why } => {
                     let why = why.map(|why| why.to_string());
                     shared.waits.note(&host, SystemTime::now(), wait, why);
@@ -143,14 +145,13 @@ impl Task {
             }
         }
         if let Some(error) = broken.and_then(|broken| broken.try_iter().last()) {
-            reason = Some(failed(&error));
+            reason = Some(Finish::failed(&error));
         }
         let mut inner = self.lock();
         inner.run = None;
-        let nothing = || Finish::Failed {
-            kind: ErrorKind::Cancelled,
-            http_status: None,
-            message: "the download was stopped".to_owned(),
+        let nothing = || {
+            let error = Error::new(ErrorKind::Cancelled, "the download was stopped");
+            Finish::failed(&error)
         };
         let is_stopped = inner.stopped.is_some();
         (!is_stopped).then(|| reason.or(finish).unwrap_or_else(nothing))
@@ -278,18 +279,10 @@ fn begin_list(shared: &Shared, gid: Gid, plan: &ListPlan) -> Result<Begun, Error
 /// Returns how the run of a file has ended.
 fn of_file(outcome: &Outcome) -> Finish {
     match &outcome.status {
-        Status::Failed(error) => failed(error),
+        Status::Failed(error) => Finish::failed(error),
         _ => Finish::Complete {
             name: outcome.path.as_deref().unwrap_or_default().to_owned(),
             bytes: outcome.bytes,
         },
-    }
-}
-
-fn failed(error: &Error) -> Finish {
-    Finish::Failed {
-        kind: error.kind(),
-        http_status: error.http_status(),
-        message: error.to_string(),
     }
 }

@@ -1,14 +1,40 @@
 //! From how a download failed to aria2's exit statuses (aria2c(1), EXIT STATUS).
 
-use haulage::ErrorKind;
+use std::error::Error as StdError;
+use std::io;
+
+use haulage::{Error, ErrorKind};
 
 /// The file is complete.
 pub(crate) const COMPLETE: u8 = 0;
 /// The download was removed by its user.
 pub(crate) const REMOVED: u8 = 31;
 
-/// Returns the exit status of a download that failed.
-pub(crate) fn of_failure(kind: ErrorKind, http_status: Option<u16>) -> u8 {
+/// The disk, or what its user may have of it, is full.
+const DISK_FULL: u8 = 9;
+
+/// Returns the exit status of a download that failed with this error.
+pub(crate) fn of_error(error: &Error) -> u8 {
+    if is_disk_full(error) {
+        return DISK_FULL;
+    }
+    of_kind(error.kind(), error.http_status())
+}
+
+/// Returns whether a full disk is the cause of an error.
+fn is_disk_full(error: &Error) -> bool {
+    let mut causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.any(|cause| {
+        let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+        matches!(
+            kind,
+            Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+        )
+    })
+}
+
+/// Returns the exit status of a download that failed like this.
+pub(crate) fn of_kind(kind: ErrorKind, http_status: Option<u16>) -> u8 {
     match (kind, http_status) {
         (ErrorKind::Timeout, _) => 2,
         (ErrorKind::Http, Some(404 | 410)) => 3,
@@ -35,7 +61,7 @@ mod tests {
     #[test]
     fn every_failure_has_a_code_of_aria2() {
         for kind in ErrorKind::ALL {
-            assert!((1..=32).contains(&of_failure(kind, None)), "{kind}");
+            assert!((1..=32).contains(&of_kind(kind, None)), "{kind}");
         }
         for (status, code) in [
             (404, 3),
@@ -45,7 +71,20 @@ mod tests {
             (500, 22),
             (403, 22),
         ] {
-            assert_eq!(of_failure(ErrorKind::Http, Some(status)), code);
+            assert_eq!(of_kind(ErrorKind::Http, Some(status)), code);
+        }
+    }
+
+    #[test]
+    fn full_disk_is_told_from_other_errors_of_the_disk() {
+        for (cause, code) in [
+            (io::ErrorKind::StorageFull, 9),
+            (io::ErrorKind::QuotaExceeded, 9),
+            (io::ErrorKind::PermissionDenied, 17),
+        ] {
+            let error =
+                Error::new(ErrorKind::Disk, "cannot write").caused_by(io::Error::from(cause));
+            assert_eq!(of_error(&error), code, "{cause}");
         }
     }
 }

@@ -144,12 +144,7 @@ impl<R: Runner> Service<R> {
         match plan {
             Ok(plan) => self.runner.start(gid, plan),
             Err(error) => {
-                let finish = Finish::Failed {
-                    kind: error.kind(),
-                    http_status: None,
-                    message: error.to_string(),
-                };
-                self.end(gid, finish);
+                self.end(gid, Finish::failed(&error));
             }
         }
     }
@@ -182,7 +177,7 @@ impl<R: Runner> Service<R> {
                     (State::Complete, What::Complete, complete())
                 } else {
                     let ending = Ending {
-                        code: codes::of_failure(ErrorKind::Incomplete, None),
+                        code: codes::of_kind(ErrorKind::Incomplete, None),
                         message: format!("{failed} of {ended} rows have failed"),
                         kind: "rows".to_owned(),
                     };
@@ -191,10 +186,9 @@ impl<R: Runner> Service<R> {
             }
             Finish::Failed {
                 kind,
-                http_status,
+                code,
                 message,
             } => {
-                let code = codes::of_failure(kind, http_status);
                 let kind = kind.name().to_owned();
                 let ending = Ending {
                     code,

@@ -3,8 +3,9 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use haulage::{ErrorKind, Priority};
+use haulage::{Error, ErrorKind, Priority};
 
+use super::codes;
 use crate::options::Plan;
 use crate::queue::{Counts, Gid};
 
@@ -88,7 +89,19 @@ pub(crate) enum Finish {
     /// There is no file, or the list was not read to its end.
     Failed {
         kind: ErrorKind,
-        http_status: Option<u16>,
+        /// One of aria2's exit statuses.
+        code: u8,
         message: String,
     },
+}
+
+impl Finish {
+    /// Returns how a download ends that has failed.
+    pub(crate) fn failed(error: &Error) -> Self {
+        Self::Failed {
+            kind: error.kind(),
+            code: codes::of_error(error),
+            message: error.to_string(),
+        }
+    }
 }
