@@ -178,7 +178,7 @@ fn prepare(settings: Settings, runtime: &Handle) -> Result<Prepared, Problem> {
             .set("max-concurrent-downloads", &most.max(1).to_string());
     }
     let lists = settings.state.join(LISTS);
-    let lists = Lists::in_folder(lists.clone()).map_err(about(&lists))?;
+    let lists = Lists::in_folder(&lists).map_err(about(&lists))?;
     let known = earlier.downloads.iter().map(|download| download.gid);
     lists
         .keep_only(&known.collect())

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::file;
 use crate::queue::Gid;
@@ -19,8 +19,8 @@ impl Lists {
     ///
     /// # Errors
     /// When it cannot be made.
-    pub(crate) fn in_folder(path: PathBuf) -> io::Result<Self> {
-        file::make_private_folder(&path)?;
+    pub(crate) fn in_folder(path: &Path) -> io::Result<Self> {
+        file::make_private_folder(path)?;
         // Lists are recorded by their paths.
         Ok(Self(path.canonicalize()?))
     }
@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn files_that_belong_to_no_run_are_removed() {
         let folder = tempfile::tempdir().unwrap();
-        let lists = Lists::in_folder(folder.path().join("lists")).unwrap();
+        let lists = Lists::in_folder(&folder.path().join("lists")).unwrap();
         let [one, two] = [1, 2].map(|number| Gid::new(number).unwrap());
         for gid in [one, two] {
             drop(lists.create(gid).unwrap());

@@ -59,7 +59,7 @@ pub(crate) fn add(arguments: &AddArgs) -> Result<Exit, Problem> {
             (format!("runs?{}", query(&parameters)), Body::List(list))
         }
     };
-    let run = daemon.request("POST", &target, body)?.run()?;
+    let run = daemon.request("POST", &target, body)?.value()?;
     let id = run["id"].as_str().unwrap_or_default();
     printed::print(format!("{}\n", escape::printable(id)).as_bytes())
 }
@@ -78,7 +78,9 @@ pub(crate) fn status(arguments: &StatusArgs) -> Result<Exit, Problem> {
             }
         }
         Some(id) => {
-            let run = daemon.request("GET", &path(id, ""), Body::Nothing)?.run()?;
+            let run = daemon
+                .request("GET", &path(id, ""), Body::Nothing)?
+                .value()?;
             if arguments.json {
                 json_line(&run)
             } else {

@@ -78,7 +78,7 @@ impl Feed {
         let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
         let changed = std::mem::take(&mut marks.changed);
         let gone = std::mem::take(&mut marks.gone);
-        let had_hosts = marks.had_hosts;
+        let were_told = marks.had_hosts;
         drop(marks);
         let mut text = String::new();
         add(&mut text, "status", &status_now(hub));
@@ -96,7 +96,7 @@ impl Feed {
         let has_hosts = hosts["hosts"]
             .as_array()
             .is_some_and(|hosts| !hosts.is_empty());
-        if has_hosts || had_hosts {
+        if has_hosts || were_told {
             add(&mut text, "hosts", &hosts);
         }
         let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);

@@ -24,7 +24,7 @@ pub(crate) use self::route::PREFIX;
 use self::route::Route;
 use crate::http::{Body, Server, full};
 
-/// The description of the API (OpenAPI 3.1).
+/// The description of the API (`OpenAPI` 3.1).
 const DESCRIPTION: &str = include_str!("openapi.json");
 const JSON: &str = "application/json";
 /// A field that a form of a foreign page cannot send.

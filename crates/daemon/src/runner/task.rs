@@ -55,8 +55,9 @@ struct Inner {
     rows: Option<Rows>,
     /// Set when it was stopped.
     stopped: Option<PartialFile>,
-    /// The limit that it has got since it was planned; `None` if it has got none.
-    limit: Option<Option<NonZeroU64>>,
+    /// The limit that it has got since it was planned, in bytes per second; 0 lifts it. `None` if
+    /// it has got none.
+    limit: Option<u64>,
     /// Set when it was changed.
     priority: Option<Priority>,
     speed: Speed,
@@ -170,7 +171,7 @@ impl Task {
     /// Limits what comes for it; `None` lifts the limit.
     pub(super) fn limit(&self, rate: Option<NonZeroU64>) {
         let mut inner = self.lock();
-        inner.limit = Some(rate);
+        inner.limit = Some(rate.map_or(0, NonZeroU64::get));
         if let Some(run) = &inner.run {
             run.limit_rate(rate);
         }
@@ -224,7 +225,7 @@ impl Task {
     fn begin(&self, run: Run) {
         let mut inner = self.lock();
         if let Some(rate) = inner.limit {
-            run.limit_rate(rate);
+            run.limit_rate(NonZeroU64::new(rate));
         }
         if let Some(priority) = inner.priority {
             run.set_priority(priority);
@@ -248,7 +249,7 @@ fn stop_run(inner: &Inner) {
             None => run.remove(0),
             // It goes on until these rows have ended: what is cancelled stays to be resumed.
             Some(rows) if rows.removed().len() > 0 => {
-                rows.removed().for_each(|row| run.remove(row))
+                rows.removed().for_each(|row| run.remove(row));
             }
             Some(_) => run.cancel(),
         },

@@ -58,8 +58,8 @@ impl<R: Runner> Service<R> {
     /// are tried again that have failed. Returns whether it had.
     pub(crate) fn retry(&mut self, gid: Gid) -> bool {
         let has_failed =
-            |download: &&Download| matches!(download.state, State::Error | State::Removed);
-        if self.queue.get(gid).filter(has_failed).is_none() {
+            |download: &Download| matches!(download.state, State::Error | State::Removed);
+        if !self.queue.get(gid).is_some_and(has_failed) {
             return false;
         }
         self.queue.change(gid, |download| {

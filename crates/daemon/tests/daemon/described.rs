@@ -81,7 +81,8 @@ pub(crate) fn check_response(method: &str, target: &str, response: &Response) {
         return;
     };
     let essence = content_type.unwrap().split(';').next().unwrap();
-    let kind = &content.get(essence).expect(&about)["schema"];
+    assert!(content.contains_key(essence), "{about}");
+    let kind = &content[essence]["schema"];
     if essence == "application/json" {
         let value = serde_json::from_str(&response.body).unwrap();
         match kind["$ref"].as_str() {

@@ -30,8 +30,10 @@ impl Tools for TextTools {
             }
         }
         let file = File::open(list.path).map_err(|error| Refused(error.to_string()))?;
-        let mut read = ListOptions::default();
-        read.format = Some(ListFormat::Text);
+        let read = ListOptions {
+            format: Some(ListFormat::Text),
+            ..ListOptions::default()
+        };
         let name = list.path.to_string_lossy();
         let rows = List::new(Decompressed::new(file), &*name, &read);
         Ok(OpenList {

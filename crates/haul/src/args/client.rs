@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-/// Which daemon is talked to. A doc comment would become the help of the commands.
+// Which daemon is talked to. A doc comment would become the help of the commands.
 #[derive(Debug, Args)]
 #[group(skip)]
 pub(crate) struct DaemonAt {

@@ -29,6 +29,9 @@ Examples:
   haul -d photos -i urls.txt
   haul 'https://example.org/{a,b}/[1-20].gif' -o '#1-#2.gif'";
 
+/// The commands about a daemon.
+const OF_DAEMON: [&str; 6] = ["serve", "add", "status", "pause", "resume", "remove"];
+
 /// Returns whether a command line has `-h`, perhaps after other letters, and no `--help`. It may
 /// say so of one whose `h` is a value: then no help is shown.
 pub(crate) fn is_wanted(words: &[OsString]) -> bool {
@@ -41,16 +44,19 @@ pub(crate) fn is_wanted(words: &[OsString]) -> bool {
 
 /// Returns the command with a help that shows common options only. It has not been built yet.
 pub(crate) fn shorten(command: Command) -> Command {
-    let names: Vec<_> = command.get_subcommands().map(Command::get_name).collect();
+    let names = command.get_subcommands().map(Command::get_name);
+    let (of_daemon, names): (Vec<_>, Vec<_>) = names.partition(|name| OF_DAEMON.contains(name));
     let template = format!(
         "{{about}}\n\n\
          {{usage-heading}} {{usage}}\n\n\
          Common options:\n\
          {{options}}\n\n\
-         Commands: {}\
+         Commands: {}\n\
+         For the daemon: {}\
          {{after-help}}\n\n\
          haul --help shows all options, haul COMMAND --help those of a command.\n",
-        names.join(", ")
+        names.join(", "),
+        of_daemon.join(", ")
     );
     command
         .mut_args(|argument| {

@@ -1,6 +1,6 @@
 //! Finds a daemon, and sends requests to it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,7 +22,7 @@ use crate::report::escape::printable;
 use crate::serve::state_folder;
 
 /// How long a daemon may take to answer: it reads a list, and flushes its disk.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// The most bytes of an answer.
 const MAX_ANSWER: usize = 64 << 20;
 /// The name of the file with the secret, if the daemon does not say where it is.
@@ -174,10 +174,14 @@ impl Answer {
         }
         let value: Value = serde_json::from_slice(&self.body).unwrap_or_default();
         let message = value["error"]["message"].as_str();
-        let message = message.map(str::to_owned).unwrap_or_else(|| {
+        if message.is_none() && self.status == StatusCode::NOT_FOUND {
+            return Err(no_daemon());
+        }
+        let unknown = || {
             let text = String::from_utf8_lossy(&self.body);
             format!("status {}: {}", self.status.as_u16(), text.trim())
-        });
+        };
+        let message = message.map_or_else(unknown, str::to_owned);
         let message = format!("the daemon says: {}", printable(&message));
         Err(if self.status.is_server_error() {
             Problem::destination(message)
@@ -196,18 +200,12 @@ impl Answer {
     /// What the daemon says instead, or when it is no daemon of haul.
     pub(super) fn value(self) -> Result<Value, Problem> {
         self.done()?;
-        serde_json::from_slice(&self.body).map_err(|_| {
-            Problem::usage("what answers is no daemon of haul").hint("--server URL names another")
-        })
+        serde_json::from_slice(&self.body).map_err(|_| no_daemon())
     }
+}
 
-    /// Returns the run that an answer has.
-    ///
-    /// # Errors
-    /// As [`value`](Self::value).
-    pub(super) fn run(self) -> Result<Value, Problem> {
-        self.value()
-    }
+fn no_daemon() -> Problem {
+    Problem::usage("what answers is no daemon of haul").hint("--server URL names another address")
 }
 
 fn not_running() -> Problem {
@@ -233,7 +231,7 @@ fn authority(origin: &str) -> Result<String, Problem> {
 
 /// Returns the secret in the file that is given, or in the one that is known; `None` if neither is
 /// there.
-fn secret(given: Option<&Path>, known: &PathBuf) -> Result<Option<String>, Problem> {
+fn secret(given: Option<&Path>, known: &Path) -> Result<Option<String>, Problem> {
     let path = match given {
         Some(path) => path,
         None if known.exists() => known,

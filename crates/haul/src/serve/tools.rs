@@ -150,8 +150,8 @@ impl Tools for CommandTools {
 fn given(list: &ListFile<'_>) -> Result<Vec<(String, Option<OsString>)>, Refused> {
     let option = |(name, value): &(String, Option<String>)| {
         let keyword = |name: &str| name.replace(['-', '.'], "_");
-        let is_allowed = |allowed: &&str| keyword(allowed) == keyword(name);
-        if !ALLOWED.iter().any(|allowed| is_allowed(&allowed)) {
+        let is_allowed = |allowed: &str| keyword(allowed) == keyword(name);
+        if !ALLOWED.iter().any(|allowed| is_allowed(allowed)) {
             return Err(Refused(format!(
                 "there is no option {name:?} for runs of the daemon"
             )));

@@ -7,6 +7,7 @@
 
 mod addresses;
 mod checking;
+mod client;
 mod coming_from;
 mod config;
 mod cookies;

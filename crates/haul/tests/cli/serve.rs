@@ -10,7 +10,11 @@ use origin::{Body, Origin, Script};
 use crate::{PATIENCE, Sandbox};
 
 /// Starts a daemon, and returns it with its first line.
-fn serve(sandbox: &Sandbox, options: &[&str], notify: Option<&std::path::Path>) -> (Child, String) {
+pub(crate) fn serve(
+    sandbox: &Sandbox,
+    options: &[&str],
+    notify: Option<&std::path::Path>,
+) -> (Child, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_haul"));
     command
         .args([
@@ -36,7 +40,7 @@ fn serve(sandbox: &Sandbox, options: &[&str], notify: Option<&std::path::Path>) 
 }
 
 /// Ends a daemon, and waits until it has ended.
-fn kill(daemon: &mut Child) {
+pub(crate) fn kill(daemon: &mut Child) {
     daemon.kill().unwrap();
     daemon.wait().unwrap();
 }

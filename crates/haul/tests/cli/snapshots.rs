@@ -115,6 +115,9 @@ fn help_is_as_recorded() {
     assert_snapshot!("help_long", printed(&["--help"]));
     assert_snapshot!("help_results", printed(&["results", "--help"]));
     assert_snapshot!("help_serve", printed(&["serve", "--help"]));
+    assert_snapshot!("help_add", printed(&["add", "--help"]));
+    assert_snapshot!("help_status", printed(&["status", "--help"]));
+    assert_snapshot!("help_remove", printed(&["remove", "--help"]));
     assert_snapshot!("help_demo", printed(&["demo", "--help"]));
     assert_snapshot!("help_completions", printed(&["completions", "--help"]));
     assert_snapshot!("help_explain", printed(&["explain", "--help"]));
