@@ -38,6 +38,14 @@ impl Lists {
         file::create_private(&self.path(gid))
     }
 
+    /// Makes sure that files which were made survive a power cut.
+    ///
+    /// # Errors
+    /// When the folder cannot be flushed.
+    pub(crate) fn flush(&self) -> io::Result<()> {
+        fs::File::open(&self.0)?.sync_all()
+    }
+
     /// Removes the file of a list, if there is one.
     pub(crate) fn remove(&self, gid: Gid) {
         if let Err(error) = fs::remove_file(self.path(gid))

@@ -2,6 +2,7 @@
 
 mod connection;
 mod table;
+mod tls;
 
 use std::io;
 use std::path::Path;

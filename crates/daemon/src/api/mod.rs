@@ -92,10 +92,13 @@ fn may_be_a_form(headers: &HeaderMap) -> bool {
 
 /// Returns whether the body of a request is JSON.
 fn is_json(headers: &HeaderMap) -> bool {
-    let content_type = headers.get(CONTENT_TYPE);
-    let content_type = content_type.and_then(|value| value.to_str().ok());
-    let essence = content_type.and_then(|value| value.split(';').next());
-    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(JSON))
+    essence(headers).is_some_and(|essence| essence.eq_ignore_ascii_case(JSON))
+}
+
+/// Returns the type of the body of a request, without its parameters; `None` if it is not told.
+fn essence(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    Some(value.split(';').next()?.trim())
 }
 
 /// Returns the metrics of the process.

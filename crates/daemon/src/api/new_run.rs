@@ -6,7 +6,7 @@ use std::sync::Arc;
 use haulage::Request as Row;
 use haulage::source::ListFormat;
 use http::header::LOCATION;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use super::query::Query;
 use super::runs::seen;
 use super::upload::{read_json, save, written};
-use super::{ApiError, PREFIX, is_json, json_response};
+use super::{ApiError, PREFIX, essence, is_json, json_response};
 use crate::http::Body;
 use crate::hub::Hub;
 use crate::queue::{Gid, ListRun};
@@ -49,6 +49,7 @@ pub(super) async fn add(
     query: &str,
 ) -> Result<Response<Body>, ApiError> {
     let is_json = is_json(request.headers());
+    let format = format_of(request.headers());
     let body = request.into_body();
     let gid = hub.change(crate::service::Service::new_gid).await?;
     let added = if is_json {
@@ -59,7 +60,8 @@ pub(super) async fn add(
         write(hub, gid, list).await?;
         add_written(hub, gid, new).await
     } else {
-        let wanted = Wanted::of_query(query)?;
+        let mut wanted = Wanted::of_query(query)?;
+        wanted.format = wanted.format.or(format);
         let new = wanted.into_new(hub, false)?;
         let file = create(hub, gid).await?;
         match save(body, file).await {
@@ -87,10 +89,11 @@ async fn add_written(
         let path = checking.lists.path(gid);
         let list = ListFile::new(&path, &options, &folder);
         let opened = checking.tools.open(&list);
-        opened.map(|_| checking.tools.count(&list))
+        let counted = opened.map(|_| checking.tools.count(&list));
+        // The file must not be lost when its run is not.
+        checking.lists.flush().map(|()| counted)
     });
-    let checked = checked.await;
-    let checked = checked.map_err(|_| ApiError::internal("the list cannot be read"))?;
+    let checked = written(checked.await)?;
     let path = hub.lists.path(gid).to_string_lossy().into_owned();
     // Clients know it by its name.
     let in_words = |refused: Refused| ApiError::input(refused.0.replace(&path, &new.name));
@@ -108,6 +111,18 @@ async fn add_written(
         response.headers_mut().insert(LOCATION, location);
     }
     Ok(response)
+}
+
+/// Returns the format that the type of a body tells; `None` if it tells none.
+fn format_of(headers: &HeaderMap) -> Option<String> {
+    let essence = essence(headers)?.to_ascii_lowercase();
+    let format = match essence.as_str() {
+        "text/csv" | "text/tab-separated-values" => ListFormat::Csv,
+        "application/x-ndjson" | "application/jsonl" => ListFormat::Jsonl,
+        "application/metalink4+xml" => ListFormat::Metalink,
+        _ => return None,
+    };
+    Some(format.name().to_owned())
 }
 
 async fn create(hub: &Arc<Hub>, gid: Gid) -> Result<std::fs::File, ApiError> {
@@ -181,7 +196,8 @@ impl Wanted {
         })?;
         let name = self.name.filter(|name| !name.trim().is_empty());
         let name = name.unwrap_or_else(|| match self.urls.as_deref() {
-            Some([url]) => url.clone(),
+            // Without its userinfo.
+            Some([url]) => Row::new(url).map_or_else(|_| String::new(), |row| row.url().to_owned()),
             Some(urls) => format!("{} URLs", urls.len()),
             None => "a list".to_owned(),
         });

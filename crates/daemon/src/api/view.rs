@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::SystemTime;
 
+use haulage::Request;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -183,7 +184,7 @@ impl ItemView {
         Self {
             row: 0,
             line: None,
-            url: download.uris.first().cloned().unwrap_or_default(),
+            url: first_url(download),
             path,
             status: match download.state {
                 State::Active => "active",
@@ -246,26 +247,31 @@ fn name<R: Runner>(service: &Service<R>, download: &Download, live: &Live) -> St
     }
     let out = service.effective(download).get("out");
     let last = |path: &str| Path::new(path).file_name()?.to_str().map(str::to_owned);
-    let url = download
-        .uris
-        .first()
-        .map(String::as_str)
-        .unwrap_or_default();
+    let url = first_url(download);
     live.name
         .clone()
         .or_else(|| last(download.path.as_deref()?))
         .or_else(|| out.filter(|out| !out.is_empty()).map(str::to_owned))
         .or_else(|| last(url.split(['?', '#']).next()?))
-        .unwrap_or_else(|| url.to_owned())
+        .unwrap_or_else(|| url.clone())
+}
+
+/// Returns the URL of a file, without userinfo.
+fn first_url(download: &Download) -> String {
+    let request = download.uris.first().map(|url| Request::new(url));
+    let request = request.and_then(Result::ok);
+    request.map_or_else(String::new, |request| request.url().to_owned())
 }
 
 /// Returns whether a run has a text in its name, its number, its folder or its URLs, whatever the
 /// case of its letters.
 pub(super) fn is_found<R: Runner>(service: &Service<R>, download: &Download, text: &str) -> bool {
+    if text.is_empty() {
+        return true;
+    }
     let live = service.runner.live(download.gid).unwrap_or_default();
     let dir = service.folder_of(download);
-    text.is_empty()
-        || contains(&name(service, download, &live), text)
+    contains(&name(service, download, &live), text)
         || contains(&download.gid.to_string(), text)
         || contains(&dir.to_string_lossy(), text)
         || download.uris.iter().any(|uri| contains(uri, text))

@@ -1,6 +1,7 @@
 //! Finds a daemon, and sends requests to it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,13 +9,15 @@ use haulage_daemon::Contact;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderValue, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::client::conn::http1;
+use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::runtime;
 use tokio::time;
 
+use super::tls;
 use crate::args::DaemonAt;
 use crate::exit::{Exit, Problem};
 use crate::option_file::{self, MAX_SMALL};
@@ -32,6 +35,8 @@ const SECRET: &str = "rpc-secret";
 pub(super) struct Daemon {
     /// Name and port.
     authority: String,
+    /// The file with its certificate; `None` without TLS.
+    certificate: Option<PathBuf>,
     secret: Option<String>,
 }
 
@@ -62,18 +67,24 @@ impl Daemon {
             );
             Problem::usage(format!("{what}: {cause}"))
         })?;
-        let (origin, known) = match (&at.server, contact) {
-            (Some(server), None) => (server.clone(), state.join(SECRET)),
-            (Some(server), Some(contact)) => {
-                let known = contact.secret_file.unwrap_or_else(|| state.join(SECRET));
-                (server.clone(), known)
-            }
-            (None, Some(contact)) => (contact.origin, contact.secret_file.unwrap_or_default()),
-            (None, None) => return Err(not_running()),
+        let (server, secret_file, certificate) = match contact {
+            Some(contact) => (
+                Some(contact.origin),
+                contact.secret_file.unwrap_or_default(),
+                contact.certificate,
+            ),
+            None => (None, state.join(SECRET), None),
         };
+        let server = at.server.as_ref().or(server.as_ref());
+        let server: Server = server.ok_or_else(not_running)?.parse()?;
+        if server.is_tls && certificate.is_none() {
+            let what = "over TLS, only the daemon of a folder can be asked";
+            return Err(Problem::usage(what).hint("--state DIR names its folder"));
+        }
         Ok(Self {
-            authority: authority(&origin)?,
-            secret: secret(at.secret_file.as_deref(), &known)?,
+            authority: server.authority,
+            certificate: certificate.filter(|_| server.is_tls),
+            secret: secret(at.secret_file.as_deref(), &secret_file)?,
         })
     }
 
@@ -111,10 +122,14 @@ impl Daemon {
             std::io::ErrorKind::ConnectionRefused => not_running(),
             _ => broken(&cause),
         })?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|cause| broken(&cause))?;
-        tokio::spawn(connection);
+        let mut sender = match &self.certificate {
+            None => handshake(stream).await,
+            Some(certificate) => {
+                let stream = tls::connect(stream, &self.authority, certificate).await;
+                handshake(stream.map_err(|cause| broken(&cause))?).await
+            }
+        };
+        let sender = sender.as_mut().map_err(|cause| broken(cause))?;
         let request = self.message(method, target, body);
         let request = request.map_err(|cause| broken(&cause))?;
         let response = sender.send_request(request).await;
@@ -152,6 +167,16 @@ impl Daemon {
                 .body(Full::from(list)),
         }
     }
+}
+
+/// Begins to speak HTTP.
+async fn handshake<S>(stream: S) -> hyper::Result<SendRequest<Full<Bytes>>>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    Ok(sender)
 }
 
 impl Answer {
@@ -212,21 +237,38 @@ fn not_running() -> Problem {
     Problem::usage("no daemon is running").hint("start it with haul serve")
 }
 
-/// Returns the name and the port of an address.
-fn authority(origin: &str) -> Result<String, Problem> {
-    let uri: Option<http::Uri> = origin.parse().ok();
-    let refuse = |what: &str| Err(Problem::usage(format!("--server {origin}: {what}")));
-    let Some((uri, scheme)) = uri.as_ref().and_then(|uri| Some((uri, uri.scheme_str()?))) else {
-        return refuse("write it as http://127.0.0.1:6800");
-    };
-    if scheme != "http" {
-        return refuse("only daemons without TLS can be asked");
+/// Where a daemon listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Server {
+    /// Name and port.
+    authority: String,
+    is_tls: bool,
+}
+
+impl FromStr for Server {
+    type Err = Problem;
+
+    fn from_str(text: &str) -> Result<Self, Problem> {
+        let refuse = || {
+            let what = format!("--server {text}: this is no address of a daemon");
+            Problem::usage(what).hint("write it as http://127.0.0.1:6800")
+        };
+        let uri: http::Uri = text.parse().map_err(|_| refuse())?;
+        let (is_tls, port) = match uri.scheme_str() {
+            Some("http") => (false, 80),
+            Some("https") => (true, 443),
+            _ => return Err(refuse()),
+        };
+        let host = uri.host().filter(|host| !host.is_empty());
+        let host = host.ok_or_else(refuse)?;
+        if !matches!(uri.path(), "" | "/") || uri.query().is_some() || text.contains('@') {
+            return Err(refuse());
+        }
+        Ok(Self {
+            authority: format!("{host}:{}", uri.port_u16().unwrap_or(port)),
+            is_tls,
+        })
     }
-    let host = uri.host().unwrap_or_default();
-    if host.is_empty() || !matches!(uri.path(), "" | "/") || origin.contains('@') {
-        return refuse("write it as http://127.0.0.1:6800");
-    }
-    Ok(format!("{host}:{}", uri.port_u16().unwrap_or(80)))
 }
 
 /// Returns the secret in the file that is given, or in the one that is known; `None` if neither is
@@ -257,22 +299,24 @@ mod tests {
 
     #[test]
     fn addresses_of_daemons_are_read() {
-        for (origin, found) in [
-            ("http://127.0.0.1:6800", "127.0.0.1:6800"),
-            ("http://[::1]:6800/", "[::1]:6800"),
-            ("http://nas.example", "nas.example:80"),
+        for (text, authority, is_tls) in [
+            ("http://127.0.0.1:6800", "127.0.0.1:6800", false),
+            ("http://[::1]:6800/", "[::1]:6800", false),
+            ("http://nas.example", "nas.example:80", false),
+            ("https://nas.example", "nas.example:443", true),
         ] {
-            assert_eq!(authority(origin).unwrap(), found);
+            let server: Server = text.parse().unwrap();
+            assert_eq!((&*server.authority, server.is_tls), (authority, is_tls));
         }
-        for origin in [
+        for text in [
             "127.0.0.1:6800",
-            "https://127.0.0.1:6800",
+            "ftp://127.0.0.1:6800",
             "http://h/jsonrpc",
             "http://me@h",
             "http://",
             "",
         ] {
-            assert!(authority(origin).is_err(), "{origin}");
+            assert!(text.parse::<Server>().is_err(), "{text}");
         }
     }
 

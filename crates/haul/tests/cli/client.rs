@@ -123,9 +123,12 @@ fn what_cannot_be_done_says_why() {
         (&["status", "--secret-file", "missing"], "No such file"),
         (
             &["status", "--server", "127.0.0.1:1"],
-            "write it as http://",
+            "no address of a daemon",
         ),
-        (&["status", "--server", &origin.url("/x")], "write it as"),
+        (
+            &["status", "--server", &origin.url("/x")],
+            "no address of a daemon",
+        ),
         (
             &["status", "--server", &origin.url("")],
             "no daemon of haul",
@@ -189,5 +192,30 @@ fn list_goes_on_after_its_daemon_was_killed() {
     let saved = std::fs::read(sandbox.path().join("files/a")).unwrap();
     assert!(saved == file().bytes());
     assert_eq!(sandbox.names("files").len(), 22);
+    kill(&mut daemon);
+}
+
+#[test]
+fn daemon_with_a_certificate_is_asked_over_tls() {
+    let sandbox = Sandbox::new();
+    let made = rcgen::generate_simple_self_signed(["nas.example".to_owned()]).unwrap();
+    sandbox.write("cert.pem", &made.cert.pem());
+    sandbox.write("key.pem", &made.signing_key.serialize_pem());
+    let options = ["--tls-cert", "cert.pem", "--tls-key", "key.pem"];
+    let (mut daemon, line) = serve(&sandbox, &options, None);
+    assert!(line.contains("https://"), "{line}");
+    assert_eq!(told(&sandbox, &["status"]), "no runs");
+    // Another certificate is not trusted.
+    let other = rcgen::generate_simple_self_signed(["nas.example".to_owned()]).unwrap();
+    sandbox.write("cert.pem", &other.cert.pem());
+    let ran = asked(&sandbox, &["status"]);
+    assert!(
+        ran.code == Some(3) && ran.stderr.contains("certificate"),
+        "{}",
+        ran.stderr
+    );
+    let server = format!("https://{}", line.split('/').nth(2).unwrap());
+    let ran = sandbox.haul(&["status", "--state", "other", "--server", &server]);
+    assert!(ran.stderr.contains("--state DIR"), "{}", ran.stderr);
     kill(&mut daemon);
 }
