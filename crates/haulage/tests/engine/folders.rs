@@ -2,7 +2,7 @@
 
 use haulage::{
     Durability, Engine, EngineOptions, ErrorKind, Event, Existing, Request, Row, RowLocation,
-    RunOptions, StateDir,
+    RowQuery, RunOptions, StateDir,
 };
 use origin::{Body, Gate, Origin, Script};
 
@@ -232,6 +232,41 @@ fn lists_read_at_the_same_time_keep_their_row_numbers() {
     rows.sort_unstable();
     let each = (0..20).flat_map(|row| [row; 3]);
     assert_eq!(rows, each.collect::<Vec<_>>());
+}
+
+#[test]
+fn recorded_rows_of_one_list_are_found_page_by_page() {
+    let origin = files();
+    let sandbox = Sandbox::new();
+    let nothing = haulage::query_rows(sandbox.path(""), &RowQuery::default());
+    assert_eq!(nothing.unwrap_err().kind(), ErrorKind::Input);
+    sandbox.run(listed(&origin, "a", 30));
+    sandbox.run(listed(&origin, "b", 5));
+    let numbers = |outcomes: Vec<haulage::Outcome>| {
+        let numbers = outcomes.iter().map(|outcome| outcome.row);
+        numbers.collect::<Vec<_>>()
+    };
+    for (input, rows) in [("a", 30), ("b", 5), ("c", 0)] {
+        let all = haulage::results_of(sandbox.path(""), input).unwrap();
+        let all = all.collect::<Result<_, _>>().unwrap();
+        assert_eq!(numbers(all), (0..rows).collect::<Vec<_>>(), "{input}");
+    }
+    let query = |statuses: &[&'static str], text: &str| {
+        let query = RowQuery {
+            input: "a".to_owned(),
+            statuses: statuses.to_vec(),
+            text: text.to_owned(),
+            skip: 1,
+            take: 3,
+        };
+        let found = haulage::query_rows(sandbox.path(""), &query).unwrap();
+        (found.total, numbers(found.outcomes))
+    };
+    assert_eq!(query(&[], ""), (30, vec![28, 27, 26]));
+    assert_eq!(query(&["failed", "done"], ""), (30, vec![28, 27, 26]));
+    assert_eq!(query(&["failed"], ""), (0, vec![]));
+    assert_eq!(query(&[], "HTTP://"), (30, vec![28, 27, 26]));
+    assert_eq!(query(&[], "%"), (0, vec![]));
 }
 
 #[test]
