@@ -20,7 +20,7 @@ use crate::recorder::Recorder;
 use crate::rpc::Secret;
 use crate::store::Store;
 use crate::tools::Tools;
-use crate::{file, secret_file, systemd};
+use crate::{api, file, secret_file, systemd};
 
 /// The name of the file with the secret, in the folder of the state.
 const SECRET: &str = "rpc-secret";
@@ -123,6 +123,8 @@ pub fn run(
         let serving = tokio::spawn(http::serve(listener, Arc::new(prepared.server)));
         let measuring = Arc::clone(&hub);
         let measuring = tokio::spawn(async move { measuring.measure().await });
+        let telling = Arc::clone(&hub);
+        let telling = tokio::spawn(async move { api::tell(&telling).await });
         hub.start();
         ready(&prepared.ready);
         systemd::notify("READY=1");
@@ -132,6 +134,7 @@ pub fn run(
         }
         systemd::notify("STOPPING=1");
         measuring.abort();
+        telling.abort();
         hub.stop().await;
         hub.closing.cancel();
         // It ends by itself.

@@ -7,10 +7,10 @@ use haulage::{Engine, RunOptions};
 use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, oneshot};
-use tokio::time::{self, MissedTickBehavior};
+use tokio::time;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::Feed;
+use crate::feed::Feed;
 use crate::file;
 use crate::lists::Lists;
 use crate::options::Folders;
@@ -193,17 +193,12 @@ impl Hub {
         drop(self.after(&mut service));
     }
 
-    /// Measures the speed of all downloads every half second, and tells clients each second what
-    /// has happened; does not return.
+    /// Measures the speed of all downloads every half second; does not return.
     pub(crate) async fn measure(&self) {
         let mut ticks = time::interval(TICK);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
             self.lock().runner.measure(Instant::now());
-            ticks.tick().await;
-            self.lock().runner.measure(Instant::now());
-            self.feed.tell(self);
         }
     }
 

@@ -14,6 +14,7 @@
 //! | `runner` | downloads as runs of the engine |
 //! | `http` | POST, GET, WebSocket and TLS; who may talk to the daemon |
 //! | `api` | the daemon's own API: runs of lists, events, results |
+//! | `feed` | what happens, gathered for clients that listen |
 //! | `lists` | the lists of runs, each a file |
 //! | `tools` | what the command around the daemon does for it |
 //! | `contact` | how programs of this machine find the daemon |
@@ -23,6 +24,7 @@
 mod api;
 mod contact;
 mod daemon;
+mod feed;
 mod file;
 mod http;
 mod hub;
@@ -30,6 +32,7 @@ mod lists;
 mod options;
 mod queue;
 mod recorder;
+mod response;
 mod rpc;
 mod runner;
 mod secret_file;

@@ -4,10 +4,10 @@ use http::header::{ALLOW, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::json;
 
-use super::json_response;
-use crate::http::Body;
+use super::json::json_response;
 use crate::hub::NotRecorded;
 use crate::queue::NoSuchGid;
+use crate::response::Body;
 
 /// A failure of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]

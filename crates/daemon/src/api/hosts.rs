@@ -6,10 +6,10 @@ use http::{Response, StatusCode};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::json_response;
+use super::json::json_response;
 use super::view::time_of;
-use crate::http::Body;
 use crate::hub::Hub;
+use crate::response::Body;
 use crate::runner::HostWait;
 
 /// The most hosts that are returned.

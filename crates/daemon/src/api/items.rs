@@ -7,13 +7,14 @@ use haulage::{Outcome, RowQuery, Status};
 use http::{Response, StatusCode};
 use serde_json::json;
 
+use super::error::ApiError;
+use super::json::json_response;
 use super::query::{Page, Query};
 use super::runs::find;
 use super::view::ItemView;
-use super::{ApiError, json_response};
-use crate::http::Body;
 use crate::hub::Hub;
 use crate::queue::Counts;
+use crate::response::Body;
 use crate::runner::{RowNow, RowStatus, View};
 
 /// Which items are wanted.

@@ -1,9 +1,10 @@
 //! The daemon's own API, `/api/v1`: from a request to its response.
 
 mod error;
-mod feed;
+mod events;
 mod hosts;
 mod items;
+mod json;
 mod new_run;
 mod query;
 mod recorded;
@@ -12,47 +13,40 @@ mod runs;
 mod upload;
 mod view;
 
-use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
-use hyper::body::Incoming;
-use serde::Serialize;
+use std::sync::Arc;
 
 use self::error::ApiError;
-pub(crate) use self::feed::Feed;
+pub(crate) use self::events::tell;
+use self::json::{JSON, json_text};
 pub(crate) use self::route::PREFIX;
 use self::route::Route;
-use crate::http::{Body, Server, full};
+use crate::hub::Hub;
+use crate::response::{Body, full};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use hyper::body::Incoming;
 
 /// The description of the API (`OpenAPI` 3.1).
 const DESCRIPTION: &str = include_str!("openapi.json");
-const JSON: &str = "application/json";
 /// A field that a form of a foreign page cannot send.
 const OWN_FIELD: &str = "x-haul";
 
-/// Returns the response to a request whose path begins with [`PREFIX`].
-pub(crate) async fn respond(request: Request<Incoming>, server: &Server) -> Response<Body> {
-    match answer(request, server).await {
-        Ok(response) => response,
-        Err(error) => {
-            if error.status == StatusCode::UNAUTHORIZED {
-                server.turnstile.refuse().await;
-            }
-            error.into_response()
-        }
-    }
+/// Returns the response to a request whose path begins with [`PREFIX`]. One with status 401 was a
+/// guess.
+pub(crate) async fn respond(request: Request<Incoming>, hub: &Arc<Hub>) -> Response<Body> {
+    let response = answer(request, hub).await;
+    response.unwrap_or_else(ApiError::into_response)
 }
 
-async fn answer(request: Request<Incoming>, server: &Server) -> Result<Response<Body>, ApiError> {
-    admit(request.headers(), server)?;
+async fn answer(request: Request<Incoming>, hub: &Arc<Hub>) -> Result<Response<Body>, ApiError> {
+    admit(request.headers(), hub)?;
     let uri = request.uri().clone();
     let path = uri.path().strip_prefix(PREFIX).unwrap_or_default();
     let route = Route::of(request.method(), path)?;
-    if route.is_change() && !server.hub.secret().is_set() && may_be_a_form(request.headers()) {
+    if route.is_change() && !hub.secret().is_set() && may_be_a_form(request.headers()) {
         return Err(ApiError::may_be_a_form());
     }
     let query = uri.query().unwrap_or_default();
-    let hub = &server.hub;
     match route {
         Route::Status => Ok(runs::status(hub)),
         Route::ChangeLimits => runs::change_limits(hub, request.into_body()).await,
@@ -67,13 +61,13 @@ async fn answer(request: Request<Incoming>, server: &Server) -> Result<Response<
         Route::Results(id) => recorded::results(hub, id, query).await,
         Route::Report(id) => recorded::report(hub, id).await,
         Route::Hosts => Ok(hosts::list(hub)),
-        Route::Events => Ok(feed::listen(hub)),
+        Route::Events => Ok(events::listen(hub)),
         Route::Description => Ok(json_text(StatusCode::OK, DESCRIPTION.into())),
     }
 }
 
 /// Checks that a client has shown the secret, if there is one.
-pub(crate) fn admit(headers: &HeaderMap, server: &Server) -> Result<(), ApiError> {
+fn admit(headers: &HeaderMap, hub: &Hub) -> Result<(), ApiError> {
     let given = headers
         .get(AUTHORIZATION)
         .and_then(|value| value.to_str().ok());
@@ -81,7 +75,7 @@ pub(crate) fn admit(headers: &HeaderMap, server: &Server) -> Result<(), ApiError
         let (scheme, token) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });
-    let is_right = server.hub.secret().admits(token);
+    let is_right = hub.secret().admits(token);
     is_right.then_some(()).ok_or_else(ApiError::unauthorized)
 }
 
@@ -101,41 +95,16 @@ fn essence(headers: &HeaderMap) -> Option<&str> {
     Some(value.split(';').next()?.trim())
 }
 
-/// Returns the metrics of the process.
-pub(crate) async fn metrics(headers: &HeaderMap, server: &Server) -> Response<Body> {
-    if let Err(error) = admit(headers, server) {
-        server.turnstile.refuse().await;
+/// Returns the response with the metrics of the process. One with status 401 was a guess.
+pub(crate) fn metrics(headers: &HeaderMap, hub: &Hub) -> Response<Body> {
+    if let Err(error) = admit(headers, hub) {
         return error.into_response();
     }
     let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
-    let engine = server.hub.look(|service| service.runner.engine().clone());
-    let metrics = server
-        .hub
-        .tools
-        .metrics(&engine, accept.unwrap_or_default());
+    let engine = hub.look(|service| service.runner.engine().clone());
+    let metrics = hub.tools.metrics(&engine, accept.unwrap_or_default());
     let mut response = Response::new(full(metrics.text));
     let content_type = HeaderValue::from_static(metrics.content_type);
     response.headers_mut().insert(CONTENT_TYPE, content_type);
-    response
-}
-
-/// Returns a response with a value as JSON.
-fn json_response(status: StatusCode, value: &impl Serialize) -> Response<Body> {
-    // Writing JSON to memory does not fail for what is written here.
-    json_text(status, serde_json::to_vec(value).unwrap_or_default().into())
-}
-
-fn json_text(status: StatusCode, text: Bytes) -> Response<Body> {
-    let mut response = Response::new(full(text));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
-
-fn no_content() -> Response<Body> {
-    let mut response = Response::new(full(Bytes::new()));
-    *response.status_mut() = StatusCode::NO_CONTENT;
     response
 }

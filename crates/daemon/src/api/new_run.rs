@@ -11,13 +11,16 @@ use hyper::body::Incoming;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::error::ApiError;
+use super::json::json_response;
 use super::query::Query;
+use super::route::PREFIX;
 use super::runs::seen;
 use super::upload::{read_json, save, written};
-use super::{ApiError, PREFIX, essence, is_json, json_response};
-use crate::http::Body;
+use super::{essence, is_json};
 use crate::hub::Hub;
 use crate::queue::{Gid, ListRun};
+use crate::response::Body;
 use crate::service::NewList;
 use crate::tools::{ListFile, Refused};
 

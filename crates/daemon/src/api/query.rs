@@ -1,6 +1,6 @@
 //! The queries of requests: each has the parameters that it may have, and no others.
 
-use super::ApiError;
+use super::error::ApiError;
 
 /// The parameters of a request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

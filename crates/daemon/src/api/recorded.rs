@@ -13,11 +13,11 @@ use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
 use tokio::sync::mpsc::{self, Sender};
 
-use super::ApiError;
+use super::error::ApiError;
 use super::query::Query;
 use super::runs::find;
-use crate::http::{Body, full};
 use crate::hub::Hub;
+use crate::response::{Body, full};
 use crate::tools::{RecordedList, ResultsFormat};
 
 /// How many bytes are sent at once.

@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::ApiError;
+use super::error::ApiError;
 
 /// Where everything of the API is.
 pub(crate) const PREFIX: &str = "/api/v1/";

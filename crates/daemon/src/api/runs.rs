@@ -7,15 +7,16 @@ use hyper::body::Incoming;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::error::ApiError;
+use super::json::json_response;
 use super::query::{Page, Query};
 use super::route::Action;
 use super::upload::read_json;
 use super::view::{self, Limits, RunView, state_name};
-use super::{ApiError, json_response, no_content};
-use crate::http::Body;
 use crate::hub::Hub;
 use crate::options::Options;
 use crate::queue::{Download, Gid, State, Whence};
+use crate::response::{Body, empty};
 use crate::service::{Runner, Service};
 
 /// Returns the response with the state of the whole daemon.
@@ -226,12 +227,12 @@ pub(super) async fn remove(hub: &Hub, id: &str, query: &str) -> Result<Response<
         ))
     });
     removed.await??;
-    Ok(no_content())
+    Ok(empty(StatusCode::NO_CONTENT))
 }
 
 /// Forgets all runs that are over.
 pub(super) async fn purge(hub: &Hub) -> Result<Response<Body>, ApiError> {
     hub.change(|service| service.queue.forget_all_but(0))
         .await?;
-    Ok(no_content())
+    Ok(empty(StatusCode::NO_CONTENT))
 }

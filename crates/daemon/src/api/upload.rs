@@ -10,7 +10,7 @@ use hyper::body::{Body as _, Incoming};
 use serde::de::DeserializeOwned;
 use tokio::time;
 
-use super::ApiError;
+use super::error::ApiError;
 
 /// The most bytes of a body that is JSON.
 const MAX_JSON: usize = 8 << 20;

@@ -6,19 +6,16 @@ pub(crate) mod tls;
 mod websocket;
 
 use std::convert::Infallible;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ALLOW, CONTENT_TYPE, VARY,
     X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -33,6 +30,7 @@ pub(crate) use self::guard::Guard;
 use self::guard::Refusal;
 use crate::api;
 use crate::hub::Hub;
+use crate::response::{Body, empty, full, text};
 use crate::rpc::Answer;
 
 /// The most connections at once. Others wait until one is closed.
@@ -54,9 +52,6 @@ const REFUSAL_TIME: Duration = Duration::from_millis(100);
 const PAUSE: Duration = Duration::from_millis(100);
 /// How long connections may take to end.
 const GRACE: Duration = Duration::from_secs(3);
-
-/// The body of a response.
-pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
 
 /// What all connections share.
 #[derive(Debug)]
@@ -91,7 +86,7 @@ impl Turnstile {
     }
 
     /// Waits before a refusal.
-    pub(crate) async fn refuse(&self) {
+    async fn refuse(&self) {
         let _turn = self.0.lock().await;
         time::sleep(REFUSAL_TIME).await;
     }
@@ -192,17 +187,26 @@ fn with_origin(mut response: Response<Body>, origin: Option<HeaderValue>) -> Res
 }
 
 async fn routed(mut request: Request<Incoming>, server: &Server) -> Response<Body> {
+    let (hub, turnstile) = (&server.hub, &server.turnstile);
     match request.uri().path() {
         "/jsonrpc" => {}
         path if path.starts_with(api::PREFIX) => {
             if request.method() == Method::OPTIONS {
                 return preflight(&request, "GET, POST, PATCH, DELETE, OPTIONS");
             }
-            return api::respond(request, server).await;
+            let response = api::respond(request, hub).await;
+            if response.status() == StatusCode::UNAUTHORIZED {
+                turnstile.refuse().await;
+            }
+            return response;
         }
         "/healthz" if is_read(request.method()) => return text(StatusCode::OK, "ok\n"),
         "/metrics" if is_read(request.method()) => {
-            return api::metrics(request.headers(), server).await;
+            let response = api::metrics(request.headers(), hub);
+            if response.status() == StatusCode::UNAUTHORIZED {
+                turnstile.refuse().await;
+            }
+            return response;
         }
         "/healthz" | "/metrics" => {
             let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "use GET\n");
@@ -212,7 +216,6 @@ async fn routed(mut request: Request<Incoming>, server: &Server) -> Response<Bod
         }
         _ => return text(StatusCode::NOT_FOUND, "the daemon is at /jsonrpc\n"),
     }
-    let (hub, turnstile) = (&server.hub, &server.turnstile);
     match *request.method() {
         Method::GET if websocket::is_wanted(request.headers()) => {
             websocket::open(&mut request, Arc::clone(hub), Arc::clone(turnstile))
@@ -277,25 +280,5 @@ fn preflight(request: &Request<Incoming>, methods: &'static str) -> Response<Bod
     if let Some(wanted) = request.headers().get(ACCESS_CONTROL_REQUEST_HEADERS) {
         headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
     }
-    response
-}
-
-fn text(status: StatusCode, text: &'static str) -> Response<Body> {
-    let mut response = Response::new(full(text));
-    *response.status_mut() = status;
-    let content_type = HeaderValue::from_static("text/plain; charset=utf-8");
-    response.headers_mut().insert(CONTENT_TYPE, content_type);
-    response
-}
-
-/// Returns a body that is here as a whole.
-pub(crate) fn full(content: impl Into<Bytes>) -> Body {
-    let body = Full::new(content.into());
-    body.map_err(|never| match never {}).boxed_unsync()
-}
-
-fn empty(status: StatusCode) -> Response<Body> {
-    let mut response = Response::new(full(Bytes::new()));
-    *response.status_mut() = status;
     response
 }

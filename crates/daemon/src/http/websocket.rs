@@ -17,8 +17,9 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
-use super::{Body, MAX_BODY, Turnstile, empty, text};
+use super::{MAX_BODY, Turnstile};
 use crate::hub::Hub;
+use crate::response::{Body, empty, text};
 
 /// How long a client may take to read what it is sent.
 const WRITE_TIME: Duration = Duration::from_secs(30);

@@ -16,8 +16,8 @@ impl<R: Runner> Service<R> {
         self.folders.resolve(path)
     }
 
-    /// Returns the files that are left to do, in the format of aria2's input files: those that failed,
-    /// those that are active, and the queue.
+    /// Returns the files that are left to do, in the format of aria2's input files: those that
+    /// failed, those that are active, and the queue.
     pub(crate) fn saved_session(&self) -> String {
         let failed = self
             .queue

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use super::damage;
 use super::record::Record;
-use super::store::Store;
-use super::{damage, row_query};
+use super::store::{Store, newest};
 use crate::error::{Error, ErrorKind};
 use crate::outcome::Outcome;
 use crate::write::state_in;
@@ -33,7 +33,7 @@ pub fn results(directory: impl AsRef<Path>) -> Result<Results, Error> {
 /// As [`results`].
 pub fn results_of(directory: impl AsRef<Path>, input: &str) -> Result<Results, Error> {
     let store = open(directory.as_ref())?;
-    let list = row_query::list(&store.connection, input)
+    let list = newest(&store.connection, input)
         .map_err(|cause| damage::failed("cannot read what was recorded", cause))?;
     Ok(Results {
         store,

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, params};
 
 use super::columns::{self, number, record};
 use super::record::Record;
 use super::results::open;
+use super::store::newest;
 use super::{damage, schema};
 use crate::error::Error;
 use crate::outcome::Outcome;
@@ -47,7 +48,7 @@ pub fn query_rows(directory: impl AsRef<Path>, query: &RowQuery) -> Result<Queri
 }
 
 fn rows(connection: &Connection, query: &RowQuery) -> rusqlite::Result<QueriedRows> {
-    let Some(list) = list(connection, &query.input)? else {
+    let Some(list) = newest(connection, &query.input)? else {
         return Ok(QueriedRows::default());
     };
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
@@ -80,11 +81,4 @@ fn rows(connection: &Connection, query: &RowQuery) -> rusqlite::Result<QueriedRo
         total,
         outcomes: outcomes.collect::<rusqlite::Result<_>>()?,
     })
-}
-
-/// Returns the number of the newest list of an input; `None` if none is recorded.
-pub(super) fn list(connection: &Connection, input: &str) -> rusqlite::Result<Option<i64>> {
-    let newest = "SELECT max(id) FROM list WHERE input = ?1";
-    let list = connection.query_row(newest, [input], |row| row.get(0));
-    list.optional().map(Option::flatten)
 }

@@ -454,7 +454,8 @@ impl Store {
     }
 }
 
-fn newest(connection: &Connection, input: &str) -> rusqlite::Result<Option<i64>> {
+/// Returns the number of the newest list of an input; `None` if none is recorded.
+pub(super) fn newest(connection: &Connection, input: &str) -> rusqlite::Result<Option<i64>> {
     connection.query_row(
         "SELECT max(id) FROM list WHERE input = ?1",
         [input],

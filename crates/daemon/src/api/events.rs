@@ -3,7 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -13,75 +14,37 @@ use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
 use serde::Serialize;
 use serde_json::{Value, json};
-use tokio::sync::broadcast::{self, Receiver, Sender, error::RecvError};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{self, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::hosts::hosts_now;
 use super::runs::status_now;
 use super::view::RunView;
-use crate::http::Body;
+use crate::feed::Marks;
 use crate::hub::Hub;
-use crate::queue::{Batch, Gid};
+use crate::queue::Gid;
+use crate::response::Body;
 
-/// How many seconds wait for a client that is slow; it misses others.
-const BACKLOG: usize = 16;
-/// When more runs than these have changed within a second, clients load them again.
+/// How often clients are told what has happened.
+const PERIOD: Duration = Duration::from_secs(1);
+/// When more runs than these have changed within that, clients load them again.
 const MAX_CHANGES: usize = 500;
 
-/// Tells clients what happens.
-#[derive(Debug)]
-pub(crate) struct Feed {
-    /// The events of a second.
-    seconds: Sender<Arc<str>>,
-    marks: Mutex<Marks>,
-}
-
-/// What has happened since the last second was told.
-#[derive(Debug, Default)]
-struct Marks {
-    changed: BTreeSet<Gid>,
-    gone: BTreeSet<Gid>,
-    /// Whether hosts had work, or waited.
-    had_hosts: bool,
-}
-
-impl Default for Feed {
-    fn default() -> Self {
-        Self {
-            seconds: broadcast::channel(BACKLOG).0,
-            marks: Mutex::default(),
+/// Tells clients each second what has happened; does not return.
+pub(crate) async fn tell(hub: &Hub) {
+    let mut ticks = time::interval(PERIOD);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut had_hosts = false;
+    loop {
+        ticks.tick().await;
+        if !hub.feed.has_listeners() {
+            continue;
         }
-    }
-}
-
-impl Feed {
-    /// Notes what has changed of the queue.
-    pub(crate) fn note(&self, batch: &Batch) {
-        if self.seconds.receiver_count() == 0 {
-            return;
-        }
-        let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
-        for download in &batch.changed {
-            marks.changed.insert(download.gid);
-        }
-        for gid in &batch.gone {
-            marks.changed.remove(gid);
-            marks.gone.insert(*gid);
-        }
-    }
-
-    /// Tells what has happened since the last call. Call it once a second.
-    pub(crate) fn tell(&self, hub: &Hub) {
-        if self.seconds.receiver_count() == 0 {
-            return;
-        }
-        let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
-        let changed = std::mem::take(&mut marks.changed);
-        let gone = std::mem::take(&mut marks.gone);
-        let were_told = marks.had_hosts;
-        drop(marks);
         let mut text = String::new();
         add(&mut text, "status", &status_now(hub));
+        let Marks { changed, gone } = hub.feed.take();
         if changed.len() + gone.len() > MAX_CHANGES {
             add(&mut text, "reset", &json!({}));
         } else {
@@ -93,17 +56,13 @@ impl Feed {
             }
         }
         let hosts = hosts_now(hub);
-        let has_hosts = hosts["hosts"]
-            .as_array()
-            .is_some_and(|hosts| !hosts.is_empty());
-        if has_hosts || were_told {
+        let is_any = |hosts: &Vec<Value>| !hosts.is_empty();
+        let are_any = hosts["hosts"].as_array().is_some_and(is_any);
+        if are_any || had_hosts {
             add(&mut text, "hosts", &hosts);
         }
-        let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
-        marks.had_hosts = has_hosts;
-        drop(marks);
-        // There may be no client any more.
-        let _ = self.seconds.send(text.into());
+        had_hosts = are_any;
+        hub.feed.send(text);
     }
 }
 
@@ -144,7 +103,7 @@ struct Listener {
 /// Returns the response with the events from now on.
 pub(super) fn listen(hub: &Hub) -> Response<Body> {
     let listener = Listener {
-        seconds: hub.feed.seconds.subscribe(),
+        seconds: hub.feed.listen(),
         closing: hub.closing.clone(),
         first: Some(status_now(hub)),
     };
@@ -188,21 +147,22 @@ impl Listener {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::feed::{BACKLOG, Feed};
 
     #[tokio::test]
     async fn slow_client_is_told_to_load_everything_again() {
         let feed = Feed::default();
         let mut listener = Listener {
-            seconds: feed.seconds.subscribe(),
+            seconds: feed.listen(),
             closing: CancellationToken::new(),
             first: None,
         };
         for second in 0..=BACKLOG {
-            feed.seconds.send(second.to_string().into()).unwrap();
+            feed.send(second.to_string());
         }
         let reset = Bytes::from_static(b"event: reset\ndata: {}\n\n");
         assert_eq!(listener.next().await, Some(reset));
-        feed.seconds.send("next".into()).unwrap();
+        feed.send("next".to_owned());
         assert_eq!(listener.next().await, Some(Bytes::from_static(b"next")));
         listener.closing.cancel();
         assert_eq!(listener.next().await, None);
