@@ -1,11 +1,14 @@
 //! A run of one download.
 
 use std::num::NonZeroU64;
+use std::path::Path;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
-use haulage::{Engine, Error, ErrorKind, Event, Outcome, Priority, Run, Status, Transfer};
+use haulage::{
+    Engine, Error, ErrorKind, Event, Outcome, Priority, RowQuery, Run, Status, Transfer,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::rows::{Rows, View};
@@ -13,7 +16,7 @@ use super::speed::Speed;
 use super::waits::HostWaits;
 use crate::lists::Lists;
 use crate::options::{FilePlan, ListPlan, Plan};
-use crate::queue::Gid;
+use crate::queue::{Counts, Gid};
 use crate::service::{Finish, Live, PartialFile};
 use crate::tools::{ListFile, Tools};
 
@@ -29,8 +32,16 @@ pub(super) struct Shared {
 /// A run that has been started.
 struct Begun {
     run: Run,
-    /// Receives an error if the list breaks off; `None` for a file.
-    broken: Option<Receiver<Error>>,
+    /// What is known of a list; `None` for a file.
+    list: Option<BegunList>,
+}
+
+/// A list that is being read.
+struct BegunList {
+    /// Receives an error if it breaks off.
+    broken: Receiver<Error>,
+    /// How rows had ended before, as it is recorded. A daemon that was killed knows less.
+    earlier: Counts,
 }
 
 /// A run of a download, from before it begins until it is over.
@@ -117,13 +128,16 @@ impl Task {
                 "the download could not be started",
             ))
         });
-        let Begun { mut run, broken } = match begun {
+        let Begun { mut run, list } = match begun {
             Ok(begun) => begun,
             Err(error) => return Some(Finish::failed(&error)),
         };
         let mut events = run.events();
+        if let Some(list) = &list {
+            self.lock().rows = Some(Rows::after(list.earlier));
+        }
         self.begin(run);
-        let (mut finish, mut reason) = (broken.is_some().then_some(Finish::List), None);
+        let (mut finish, mut reason) = (list.is_some().then_some(Finish::List), None);
         while let Some(event) = events.next().await {
             shared.tools.count_event(&event);
             match event {
@@ -145,7 +159,7 @@ impl Task {
                 _ => {}
             }
         }
-        if let Some(error) = broken.and_then(|broken| broken.try_iter().last()) {
+        if let Some(error) = list.and_then(|list| list.broken.try_iter().last()) {
             reason = Some(Finish::failed(&error));
         }
         let mut inner = self.lock();
@@ -261,7 +275,7 @@ fn begin_file(shared: &Shared, mut plan: FilePlan) -> Result<Begun, Error> {
     plan.read_cookies()?;
     Ok(Begun {
         run: shared.engine.run(plan.options, [Ok(plan.request)])?,
-        broken: None,
+        list: None,
     })
 }
 
@@ -271,10 +285,32 @@ fn begin_list(shared: &Shared, gid: Gid, plan: &ListPlan) -> Result<Begun, Error
     let list = shared.tools.open(&list);
     let mut list = list.map_err(|refused| Error::new(ErrorKind::Input, refused.0))?;
     plan.complete(&mut list.options);
+    let earlier = recorded(&plan.folder, &path);
     Ok(Begun {
         run: shared.engine.run(list.options, list.rows)?,
-        broken: Some(list.broken),
+        list: Some(BegunList {
+            broken: list.broken,
+            earlier,
+        }),
     })
+}
+
+/// Returns how the rows of a list have ended, as it is recorded in its folder.
+fn recorded(folder: &Path, list: &Path) -> Counts {
+    let count = |statuses: &[&'static str]| {
+        let query = RowQuery {
+            input: list.to_string_lossy().into_owned(),
+            statuses: statuses.to_vec(),
+            ..RowQuery::default()
+        };
+        // As a rule, nothing is recorded yet.
+        haulage::query_rows(folder, &query).map_or(0, |rows| rows.total)
+    };
+    Counts {
+        done: count(&["done"]),
+        skipped: count(&["skipped", "unchanged"]),
+        failed: count(&["failed"]),
+    }
 }
 
 /// Returns how the run of a file has ended.
