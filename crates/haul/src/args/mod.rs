@@ -62,7 +62,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) download: Download,
 
-    /// Print version; with --verbose, also how this program was built
+    /// Print version; with -v, also how it was built
     #[arg(short = 'V', long, action = clap::ArgAction::Version, display_order = 1000)]
     version: Option<bool>,
 }

@@ -27,7 +27,11 @@ const EXAMPLES: &str = "\
 Examples:
   haul https://example.org/x.iso
   haul -d photos -i urls.txt
-  haul 'https://example.org/{a,b}/[1-20].gif' -o '#1-#2.gif'";
+  haul 'https://example.org/{a,b}/[1-20].gif' -o '#1-#2.gif'
+  haul results photos --status failed      what failed earlier, and why
+  haul check photos                        are the files still right?
+
+Stopped? Run the same command again: it resumes, and skips what is complete.";
 
 /// The commands about a daemon.
 const OF_DAEMON: [&str; 6] = ["serve", "add", "status", "pause", "resume", "remove"];
@@ -51,9 +55,11 @@ pub(crate) fn shorten(command: Command) -> Command {
          {{usage-heading}} {{usage}}\n\n\
          Common options:\n\
          {{options}}\n\n\
-         Commands: {}\n\
+         Commands: {}
+\
          For the daemon: {}\
-         {{after-help}}\n\n\
+         {{after-help}}
+\
          haul --help shows all options, haul COMMAND --help those of a command.\n",
         names.join(", "),
         of_daemon.join(", ")

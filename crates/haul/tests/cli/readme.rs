@@ -228,3 +228,8 @@ fn chinese_blocks_for_users_of_other_programs_run() {
 fn cookbook_blocks_run_as_they_are_pasted() {
     run_all("docs/cookbook.md");
 }
+
+#[test]
+fn chinese_cookbook_blocks_run_as_they_are_pasted() {
+    run_all("docs/zh/cookbook.md");
+}

@@ -1,5 +1,7 @@
 //! What cannot be done ends with status 2 and says what can; what can is what the help says.
 
+use std::path::Path;
+
 use origin::{Body, Origin, Script};
 
 use crate::Sandbox;
@@ -132,13 +134,9 @@ fn certificates_that_cannot_be_read_leave_no_trace() {
     assert!(!sandbox.has(".haul"));
 }
 
-#[test]
-#[expect(clippy::too_many_lines, reason = "there are many options")]
-fn the_help_has_the_options_that_there_are_and_no_others() {
-    let help = Sandbox::new().haul(&["--help"]);
-    assert_eq!(help.code, Some(0));
+/// Returns the long options that a help describes, sorted.
+fn options(help: &str) -> Vec<&str> {
     let mut options: Vec<&str> = help
-        .stdout
         .lines()
         // The descriptions are indented further; a line of them may begin with an option.
         .filter(|line| !line.starts_with(&" ".repeat(10)))
@@ -147,6 +145,33 @@ fn the_help_has_the_options_that_there_are_and_no_others() {
         .filter_map(|line| line.split([' ', ',']).find(|word| word.starts_with("--")))
         .collect();
     options.sort_unstable();
+    options
+}
+
+#[test]
+fn chinese_page_of_options_has_each_of_them_once() {
+    let help = Sandbox::new().haul(&["--help"]).stdout;
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/zh/reference.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `-"));
+    let cells = rows.filter_map(|row| row.split(" | ").next());
+    // As in a help: `-x`、`--proxy URL`.
+    let cells = cells.map(|cell| format!("-{}", cell.replace(['`', '、'], " ")));
+    let cells: Vec<String> = cells.collect();
+    let mut found: Vec<&str> = cells
+        .iter()
+        .filter_map(|cell| cell.split(' ').find(|word| word.starts_with("--")))
+        .collect();
+    found.sort_unstable();
+    assert_eq!(found, options(&help));
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "there are many options")]
+fn the_help_has_the_options_that_there_are_and_no_others() {
+    let help = Sandbox::new().haul(&["--help"]);
+    assert_eq!(help.code, Some(0));
+    let options = options(&help.stdout);
     let expected = [
         "--allow-downgrade",
         "--base-url",
