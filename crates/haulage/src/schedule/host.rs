@@ -15,7 +15,7 @@ use super::runs::RunId;
 use super::spread::Spread;
 use super::underway::Underway;
 use super::{HostId, Lease};
-use crate::event::WaitReason;
+use crate::event::{Pace, WaitReason};
 use crate::meter::Meter;
 
 /// What a host speaks, as far as is known.
@@ -125,6 +125,8 @@ pub(super) struct Host<W, L, S> {
     pub(super) caps: HostCaps,
     pub(super) limit: Limit,
     pub(super) pacer: Pacer,
+    /// Until when the next request waits for its pace, and why, if that is long and not told yet.
+    pub(super) untold_pace: Option<(Instant, Pace)>,
     /// The least time between two requests.
     pub(super) delay: Duration,
     pub(super) meter: Arc<Meter>,
@@ -179,6 +181,7 @@ impl<W, L, S> Host<W, L, S> {
             caps,
             limit,
             pacer: Pacer::default(),
+            untold_pace: None,
             delay: Duration::ZERO,
             meter: Arc::default(),
             closed_until: None,

@@ -205,6 +205,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     /// Puts work of a run at the end of its host's queue.
     pub(crate) fn push(&mut self, id: HostId, run: RunId, work: W) {
         self.hosts[id.0].queue.push_back(run, work);
+        self.tell_pace(id);
         self.offer(id);
     }
 
@@ -430,20 +431,17 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         if gap.is_some() || !delay.is_zero() {
             let now = now();
             if let Some(next) = host.pacer.on_started(now, gap, delay) {
-                self.tell_pace(id, next, now);
+                self.note_pace(id, next, now);
                 self.look_again(id, next);
             }
         }
         Some(lease)
     }
 
-    /// Tells that the next request to a host waits until `next`, if that takes long and there is
-    /// one.
-    fn tell_pace(&mut self, id: HostId, next: Instant, now: Instant) {
-        let host = &self.hosts[id.0];
-        if next < now + LONG_PACE || host.queue.is_empty() {
-            return;
-        }
+    /// Notes that the next request to a host waits until `next`, which is told if that takes long,
+    /// once there is such a request.
+    fn note_pace(&mut self, id: HostId, next: Instant, now: Instant) {
+        let host = &mut self.hosts[id.0];
         let why = if next > now + host.delay {
             Pace::Recovering
         } else if host.delay > host.caps.delay {
@@ -451,8 +449,19 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         } else {
             Pace::Delay
         };
-        let key = Arc::clone(&host.key);
-        self.events.push(ScheduleEvent::HostPaced(key, next, why));
+        host.untold_pace = (next >= now + LONG_PACE).then_some((next, why));
+        self.tell_pace(id);
+    }
+
+    /// Tells how long the next request to a host waits, if that is not told yet, and there is one.
+    fn tell_pace(&mut self, id: HostId) {
+        let host = &mut self.hosts[id.0];
+        if !host.queue.is_empty()
+            && let Some((next, why)) = host.untold_pace.take()
+        {
+            let key = Arc::clone(&host.key);
+            self.events.push(ScheduleEvent::HostPaced(key, next, why));
+        }
     }
 
     /// Ends a piece of work of `run`, and returns what its lane does next. The lane gets the next

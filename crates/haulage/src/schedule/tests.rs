@@ -351,11 +351,22 @@ fn long_pace_is_told_with_its_reason() {
             .into_iter()
             .filter_map(paced)
             .collect();
-        let told = told.map(|(wait, why)| ("a".into(), wait, why));
-        assert_eq!(events, Vec::from_iter(told), "{own:?}, {robots:?}");
-        // What comes last waits for nothing.
-        schedule.handle_timeout(start + second * 3);
-        assert!(schedule.poll_grant(|| start + second * 3).is_some());
+        let told: Option<(Arc<str>, _, _)> = told.map(|(wait, why)| ("a".into(), wait, why));
+        assert_eq!(events, Vec::from_iter(told.clone()), "{own:?}, {robots:?}");
+        // What comes last makes nobody wait, until there is more.
+        let later = start + second * 3;
+        schedule.handle_timeout(later);
+        assert!(schedule.poll_grant(|| later).is_some());
+        assert!(
+            schedule
+                .poll_events()
+                .into_iter()
+                .all(|event| paced(event).is_none())
+        );
+        push(&mut schedule, "a", Protocol::Exclusive, 3);
+        let mut events = schedule.poll_events().into_iter().filter_map(paced);
+        assert_eq!(events.next().is_some(), told.is_some());
+        push(&mut schedule, "a", Protocol::Exclusive, 4);
         assert!(
             schedule
                 .poll_events()
