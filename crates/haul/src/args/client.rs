@@ -10,11 +10,14 @@ use clap::{Args, ValueHint};
 pub(crate) struct DaemonAt {
     /// Talk to the daemon at this address, such as http://127.0.0.1:6800 [default: that of --state]
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
-    pub(crate) server: Option<String>,
+    pub(crate) at: Option<String>,
     /// Folder of the daemon's queue and secret [default: $XDG_STATE_HOME/haul, or
     /// ~/.local/state/haul]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) state: Option<PathBuf>,
+    /// Secret of the daemon; other users of this machine may see it in the list of processes
+    #[arg(long, value_name = "SECRET", conflicts_with = "secret_file")]
+    pub(crate) rpc_secret: Option<String>,
     /// Read the secret from this file [default: that of the daemon of --state]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) secret_file: Option<PathBuf>,

@@ -30,7 +30,6 @@ Examples:
   haul 'https://example.org/{a,b}/[1-20].gif' -o '#1-#2.gif'
   haul results photos --status failed      what failed earlier, and why
   haul check photos                        are the files still right?
-
 Stopped? Run the same command again: it resumes, and skips what is complete.";
 
 /// The commands about a daemon.

@@ -75,7 +75,7 @@ impl Daemon {
             ),
             None => (None, state.join(SECRET), None),
         };
-        let server = at.server.as_ref().or(server.as_ref());
+        let server = at.at.as_ref().or(server.as_ref());
         let server: Server = server.ok_or_else(not_running)?.parse()?;
         if server.is_tls && certificate.is_none() {
             let what = "over TLS, only the daemon of a folder can be asked";
@@ -84,7 +84,10 @@ impl Daemon {
         Ok(Self {
             authority: server.authority,
             certificate: certificate.filter(|_| server.is_tls),
-            secret: secret(at.secret_file.as_deref(), &secret_file)?,
+            secret: match &at.rpc_secret {
+                Some(secret) => Some(secret.clone()),
+                None => secret(at.secret_file.as_deref(), &secret_file)?,
+            },
         })
     }
 
@@ -230,7 +233,7 @@ impl Answer {
 }
 
 fn no_daemon() -> Problem {
-    Problem::usage("what answers is no daemon of haul").hint("--server URL names another address")
+    Problem::usage("what answers is no daemon of haul").hint("--at URL names another address")
 }
 
 fn not_running() -> Problem {
@@ -250,7 +253,7 @@ impl FromStr for Server {
 
     fn from_str(text: &str) -> Result<Self, Problem> {
         let refuse = || {
-            let what = format!("--server {text}: this is no address of a daemon");
+            let what = format!("--at {text}: this is no address of a daemon");
             Problem::usage(what).hint("write it as http://127.0.0.1:6800")
         };
         let uri: http::Uri = text.parse().map_err(|_| refuse())?;

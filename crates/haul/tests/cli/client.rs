@@ -121,18 +121,12 @@ fn what_cannot_be_done_says_why() {
         ),
         (&["status", "--secret-file", "empty"], "has no secret in it"),
         (&["status", "--secret-file", "missing"], "No such file"),
+        (&["status", "--at", "127.0.0.1:1"], "no address of a daemon"),
         (
-            &["status", "--server", "127.0.0.1:1"],
+            &["status", "--at", &origin.url("/x")],
             "no address of a daemon",
         ),
-        (
-            &["status", "--server", &origin.url("/x")],
-            "no address of a daemon",
-        ),
-        (
-            &["status", "--server", &origin.url("")],
-            "no daemon of haul",
-        ),
+        (&["status", "--at", &origin.url("")], "no daemon of haul"),
         (&["add"], "required"),
         (&["add", "-i", "missing"], "cannot read missing"),
         (&["add", "-i", "empty"], "the list is empty"),
@@ -152,11 +146,15 @@ fn what_cannot_be_done_says_why() {
         "status",
         "--state",
         "other",
-        "--server",
+        "--at",
         &server,
         "--secret-file",
         "state/rpc-secret",
     ];
+    assert_eq!(sandbox.haul(&elsewhere).stdout, "no runs\n");
+    let secret = std::fs::read_to_string(sandbox.path().join("state/rpc-secret")).unwrap();
+    let given = ["--rpc-secret", secret.trim()];
+    let elsewhere = [&elsewhere[..5], &given].concat();
     assert_eq!(sandbox.haul(&elsewhere).stdout, "no runs\n");
     kill(&mut daemon);
     // A daemon that was killed leaves its address behind.
@@ -218,7 +216,7 @@ fn daemon_with_a_certificate_is_asked_over_tls() {
         ran.stderr
     );
     let server = format!("https://{}", line.split('/').nth(2).unwrap());
-    let ran = sandbox.haul(&["status", "--state", "other", "--server", &server]);
+    let ran = sandbox.haul(&["status", "--state", "other", "--at", &server]);
     assert!(ran.stderr.contains("--state DIR"), "{}", ran.stderr);
     kill(&mut daemon);
 }

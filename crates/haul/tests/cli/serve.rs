@@ -137,7 +137,7 @@ fn options_of_downloads_are_defaults_of_the_daemon() {
     // `results` is for downloads of the command, and does not count here.
     sandbox.write(
         "c.toml",
-        "split = 8\nresults = [\"r.csv\"]\nheader = [\"X-Test: 1\"]\nretries = 9\n",
+        "split = 8\nresults = [\"r.csv\"]\nuser-agent = \"test/1\"\nretries = 9\n",
     );
     let options = ["--config", "c.toml", "--no-secret", "--retries", "2"];
     let (mut daemon, line) = serve(&sandbox, &options, None);
@@ -154,7 +154,7 @@ fn options_of_downloads_are_defaults_of_the_daemon() {
     while !sandbox.folder.path().join("files/a").exists() {
         assert!(std::time::Instant::now() < deadline);
     }
-    assert_eq!(origin.log()[0].headers["x-test"], "1");
+    assert_eq!(origin.log()[0].headers["user-agent"], "test/1");
     kill(&mut daemon);
 }
 
