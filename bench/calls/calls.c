@@ -3,10 +3,10 @@
  *
  *     calls PORT CLIENTS RATE SECONDS < METHODS
  *
- * RATE is that of all clients together, in calls a second. METHODS has a call a line, a name and its
- * JSON, separated by a tab; clients send them in turn. Prints a line of JSON: how many calls were
- * sent and answered, how many notifications came, and for each name the microseconds from when a
- * call was due until its answer began.
+ * RATE is that of all clients together, in calls a second. METHODS has a call a line, a name and
+ * its JSON, separated by a tab; clients send them in turn. Prints a line of JSON: how many calls
+ * were sent and answered, how many notifications came, and for each name the microseconds from
+ * when a call was due until its answer began.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>

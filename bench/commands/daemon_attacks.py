@@ -144,7 +144,7 @@ def frame(payload, opcode=1, fin=True, rsv=0, length=None):
     return head + b"\0\0\0\0" + payload
 
 
-# Each attack is a function with a target, which returns what came, and a pattern of what is expected.
+# Each attack is a function with a target, which returns what came, and a pattern of what is due.
 def attacks(arguments):
     """Returns all attacks: what is done, what is expected (a pattern), and how."""
     return [*pages(), *secrets(arguments.guesses), *paths(), *bodies(), *injections(), *websockets(), *no_http(),

@@ -104,8 +104,8 @@ pub fn options(
     options_with_hosts(destination, given, &[]).map_err(in_keywords)
 }
 
-/// As [`options`], with what is configured for some hosts. Messages have the names of options as on
-/// the command line.
+/// Reads options as [`options`] does, with what is configured for some hosts. Messages have the
+/// names of options as on the command line.
 pub(crate) fn options_with_hosts(
     destination: Option<&Path>,
     given: &[(String, Option<OsString>)],

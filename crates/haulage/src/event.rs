@@ -56,8 +56,8 @@ pub enum Event {
         /// The failure that led to it; `None` when no request to the host has failed.
         why: Option<WaitReason>,
     },
-    /// The next request to a host that answers well waits for a second or more, since requests to it
-    /// are to be some time apart.
+    /// The next request to a host that answers well waits for a second or more, since requests to
+    /// it are to be some time apart.
     HostPaced {
         /// Scheme, name and port.
         host: Arc<str>,

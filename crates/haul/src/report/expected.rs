@@ -52,8 +52,8 @@ impl Lengths {
     }
 }
 
-/// Returns how many bytes a run will have received at its end; `None` while too little is known, and
-/// when nothing is missing.
+/// Returns how many bytes a run will have received at its end; `None` while too little is known,
+/// and when nothing is missing.
 pub(crate) fn expected(known: &Known) -> Option<Expected> {
     if !known.lengths.are_enough_for(known.others) {
         return None;

@@ -127,8 +127,8 @@ impl Snapshot<'_> {
     }
 
     /// Returns the time left at the current throughput, or `None` if it cannot be estimated: the
-    /// rate has not settled, nothing is left, the number of items is unknown, or the result would be
-    /// 100 hours or more.
+    /// rate has not settled, nothing is left, the number of items is unknown, or the result would
+    /// be 100 hours or more.
     fn time_left(&self) -> Option<Duration> {
         if self.throughput.span() < SETTLED {
             return None;
@@ -180,8 +180,8 @@ impl<'a> Flight<'a> {
     }
 }
 
-/// Returns the figures, in this many columns if they can be said in so few: first the time since the
-/// start is left out, then how many bytes are expected.
+/// Returns the figures, in this many columns if they can be said in so few: first the time since
+/// the start is left out, then how many bytes are expected.
 fn figures(now: &Snapshot<'_>, columns: usize) -> String {
     let rate = whole(now.throughput.bytes_per_second());
     let rate = format!("{}/s", format::bytes(rate));

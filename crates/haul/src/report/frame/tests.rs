@@ -37,7 +37,7 @@ const FLIGHTS: [Flight<'static>; 3] = [
     flight("us", 0, None),
 ];
 
-/// A run that has not begun.
+/// Returns a run that has not begun.
 fn snapshot(throughput: &Throughput) -> Snapshot<'_> {
     Snapshot {
         ended: 0,
