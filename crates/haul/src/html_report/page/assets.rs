@@ -4,15 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
-/// The charts of uPlot 1.6.32 (MIT), and what draws them, searches and copies.
-pub(super) const SCRIPTS: [&str; 2] = [
-    include_str!("../vendor/uplot/uPlot.iife.min.js"),
-    include_str!("../assets/page.js"),
-];
-const STYLES: [&str; 2] = [
-    include_str!("../vendor/uplot/uPlot.min.css"),
-    include_str!("../assets/page.css"),
-];
+/// The charts of uPlot, and what draws them, searches and copies.
+pub(super) const SCRIPTS: [&str; 2] = [haulage_uplot::SCRIPT, include_str!("../assets/page.js")];
+const STYLES: [&str; 2] = [haulage_uplot::STYLE, include_str!("../assets/page.css")];
 
 /// Returns the style sheet.
 pub(super) fn style() -> String {
