@@ -14,6 +14,12 @@ BROWSERS = ("chromium", "google-chrome", "chromium-browser", "chrome")
 # As root there is no sandbox, and in a container /dev/shm may be small.
 ARGUMENTS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars")
 
+# Keys that are no letters (WebDriver, §17.4.2).
+KEYS = {
+    "Tab": "\ue004", "Enter": "\ue007", "Alt": "\ue00a", "Escape": "\ue00c", "PageDown": "\ue00f", "End": "\ue010",
+    "Home": "\ue011", "Up": "\ue013", "Down": "\ue015", "Delete": "\ue017",
+}
+
 
 class Browser:
     """`with Browser(folder) as browser:` starts it, with its files in that folder."""
@@ -50,11 +56,40 @@ class Browser:
 
     def open(self, path):
         """Loads a file, and waits until it has been loaded."""
-        self._call("POST", "/url", {"url": path.resolve().as_uri()})
+        self.visit(path.resolve().as_uri())
+
+    def visit(self, address):
+        """Loads an address, and waits until it has been loaded."""
+        self._call("POST", "/url", {"url": address})
 
     def run(self, script, *arguments):
         """Returns what a function body in JavaScript returns."""
         return self._call("POST", "/execute/sync", {"script": script, "args": list(arguments)})
+
+    def run_later(self, script, *arguments):
+        """Returns what a function body in JavaScript gives to its last argument, a function."""
+        return self._call("POST", "/execute/async", {"script": script, "args": list(arguments)})
+
+    def press(self, *keys):
+        """Presses keys together, the last one last; a special one is a character of WebDriver (`KEYS`)."""
+        down = [{"type": "keyDown", "value": key} for key in keys]
+        up = [{"type": "keyUp", "value": key} for key in reversed(keys)]
+        actions = [{"type": "key", "id": "keyboard", "actions": down + up}]
+        self._call("POST", "/actions", {"actions": actions})
+
+    def type(self, text):
+        """Types a text where the focus is."""
+        each = [{"type": kind, "value": letter} for letter in text for kind in ("keyDown", "keyUp")]
+        self._call("POST", "/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": each}]})
+
+    def reload(self):
+        self._call("POST", "/refresh", {})
+
+    def cpu_seconds(self):
+        """How much CPU time the main thread of the page has taken since the first call."""
+        self._devtools("Performance.enable", timeDomain="threadTicks")
+        metrics = self._devtools("Performance.getMetrics")["metrics"]
+        return next(each["value"] for each in metrics if each["name"] == "TaskDuration")
 
     def log(self):
         """What the page has said on the console since the last call, each a level and a text."""
@@ -68,6 +103,10 @@ class Browser:
 
     def set_width(self, width, height=900):
         self._devtools("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+
+    def save_to(self, folder):
+        """Saves what pages give to save in a folder, without a question."""
+        self._devtools("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
 
     def set_scripts(self, are_run):
         self._devtools("Emulation.setScriptExecutionDisabled", value=not are_run)

@@ -18,6 +18,7 @@
 //! | `lists` | the lists of runs, each a file |
 //! | `tools` | what the command around the daemon does for it |
 //! | `contact` | how programs of this machine find the daemon |
+//! | `page` | the files of the page at `/`, and what a browser lets it do |
 //! | `hub` | where these meet: one lock around the service |
 //! | `daemon` | starts all of it, and stops it |
 
@@ -30,6 +31,7 @@ mod http;
 mod hub;
 mod lists;
 mod options;
+mod page;
 mod queue;
 mod recorder;
 mod response;

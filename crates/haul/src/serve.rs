@@ -35,9 +35,11 @@ pub(crate) fn run(arguments: &ServeArgs, configured: Configured) -> Result<Exit,
 
 fn announcement(ready: &Ready) -> String {
     let url = &ready.url;
+    let page = url.trim_end_matches("jsonrpc");
+    let start = format!("haul listens at {url}; its page is {page}");
     match &ready.secret_file {
-        Some(path) => format!("haul listens at {url}; its secret is in {}", path.display()),
-        None => format!("haul listens at {url}"),
+        Some(path) => format!("{start}; its secret is in {}", path.display()),
+        None => start,
     }
 }
 

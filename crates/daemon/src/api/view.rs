@@ -283,7 +283,7 @@ fn contains(whole: &str, text: &str) -> bool {
 
 /// Returns the seconds that are left; `None` if that cannot be told.
 fn eta(live: &Live, size: Option<u64>, items: &ItemCounts) -> Option<u64> {
-    if let Some(rows) = &live.rows {
+    if let (Some(rows), None) = (&live.rows, size) {
         let left = items.total?.checked_sub(rows.counts.ended())?;
         let time = left.checked_mul(rows.elapsed.as_secs())?;
         return time.checked_div(rows.ended_now);
@@ -347,6 +347,9 @@ mod tests {
         assert_eq!(eta(&live, None, &items(Some(100))), Some(15));
         assert_eq!(eta(&live, None, &items(None)), None);
         assert_eq!(eta(&live, None, &items(Some(3))), None);
+        // The bytes of the last rows say more than their number.
+        live.speed = 100;
+        assert_eq!(eta(&live, Some(1000), &items(Some(100))), Some(6));
     }
 
     #[test]

@@ -60,6 +60,27 @@ impl Guard {
         let is_allowed = self.allowed.iter().any(is_allowed);
         is_allowed.then_some(Some(origin)).ok_or(Refusal::Origin)
     }
+
+    /// Checks the head of a request for the daemon's own page. There is nothing secret in it, so a
+    /// link of any other page may lead to it.
+    ///
+    /// # Errors
+    /// If it must not be answered.
+    pub(crate) fn check_page(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        match self.check(headers) {
+            Err(Refusal::Origin) if is_navigation(headers) => Ok(()),
+            checked => checked.map(|_| ()),
+        }
+    }
+}
+
+/// Returns whether a browser goes to this page: it is neither a part of another page nor in a frame
+/// of one, and other pages cannot read it.
+fn is_navigation(headers: &HeaderMap) -> bool {
+    let says = |name, value| headers.get(name).is_some_and(|said| said == value);
+    says("sec-fetch-mode", "navigate")
+        && says("sec-fetch-dest", "document")
+        && !headers.contains_key(ORIGIN)
 }
 
 /// Returns the value of a field that stands there once.
@@ -162,6 +183,26 @@ mod tests {
         ] {
             assert_eq!(check(origin), Err(Refusal::Origin), "{origin}");
         }
+    }
+
+    #[test]
+    fn link_of_a_foreign_page_leads_to_the_own_page_only() {
+        let guard = Guard::new(Vec::new(), false, false);
+        let mut pairs = vec![
+            ("host", "localhost"),
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-mode", "navigate"),
+            ("sec-fetch-dest", "document"),
+        ];
+        assert_eq!(guard.check_page(&headers(&pairs)), Ok(()));
+        assert_eq!(guard.check(&headers(&pairs)), Err(Refusal::Origin));
+        for dest in ["iframe", "image", "script"] {
+            pairs[3].1 = dest;
+            let checked = guard.check_page(&headers(&pairs));
+            assert_eq!(checked, Err(Refusal::Origin), "{dest}");
+        }
+        let rebound = headers(&[("host", "evil.example")]);
+        assert_eq!(guard.check_page(&rebound), Err(Refusal::Host));
     }
 
     #[test]

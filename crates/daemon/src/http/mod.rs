@@ -30,6 +30,7 @@ pub(crate) use self::guard::Guard;
 use self::guard::Refusal;
 use crate::api;
 use crate::hub::Hub;
+use crate::page;
 use crate::response::{Body, empty, full, text};
 use crate::rpc::Answer;
 
@@ -158,6 +159,11 @@ where
 
 /// Returns the response to a request.
 async fn respond(request: Request<Incoming>, server: &Server) -> Response<Body> {
+    let path = request.uri().path();
+    if page::has(path) && server.guard.check_page(request.headers()).is_ok() {
+        let has_secret = server.hub.secret().is_set();
+        return page::respond(request.method(), path, request.headers(), has_secret);
+    }
     let (origin, response) = match server.guard.check(request.headers()) {
         Err(Refusal::Host) => {
             let why = "this name is none of the daemon's; use its address\n";

@@ -189,6 +189,16 @@ impl Rows {
         self.bytes + active.sum::<u64>()
     }
 
+    /// Returns the bytes of all files of a list of `total` rows; `None` while the length of one of
+    /// them is not known.
+    pub(super) fn size(&self, total: Option<u64>) -> Option<u64> {
+        if total? > self.counts.ended() + self.active.len() as u64 {
+            return None;
+        }
+        let lengths = self.active.values().map(|row| row.transfer.length());
+        Some(self.bytes + lengths.sum::<Option<u64>>()?)
+    }
+
     /// Notes that the list was removed: the rows that are active end now.
     pub(super) fn remove_active(&mut self) {
         self.removed = self.active.keys().copied().collect();
@@ -291,6 +301,21 @@ mod tests {
         assert_eq!((now.counts.done, now.counts.skipped), (3, 2));
         assert_eq!((now.ended_now, now.total), (3, Some(9)));
         assert!(!rows.view().is_whole);
+    }
+
+    #[test]
+    fn size_is_told_when_no_row_is_left_to_begin() {
+        let mut rows = Rows::default();
+        let done = |row, bytes| {
+            let mut outcome = outcome(row, Status::Done);
+            outcome.bytes = bytes;
+            outcome
+        };
+        rows.end(&done(0, 5));
+        assert_eq!(rows.size(None), None);
+        assert_eq!(rows.size(Some(2)), None);
+        rows.end(&done(1, 7));
+        assert_eq!(rows.size(Some(2)), Some(12));
     }
 
     #[test]

@@ -223,7 +223,10 @@ impl Task {
         let elapsed = inner.begun.map(|begun| begun.elapsed()).unwrap_or_default();
         Live {
             rows: inner.rows.as_ref().map(|rows| rows.live(total, elapsed)),
-            total: transfer.and_then(|transfer| transfer.length()),
+            total: match (&inner.rows, transfer) {
+                (Some(rows), _) => rows.size(total),
+                (None, transfer) => transfer.and_then(|transfer| transfer.length()),
+            },
             completed: match (&inner.rows, transfer) {
                 (Some(rows), _) => rows.bytes(),
                 (None, transfer) => transfer.map_or(0, |transfer| transfer.received()),

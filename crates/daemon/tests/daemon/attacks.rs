@@ -138,8 +138,41 @@ fn get_carries_a_call_and_jsonp_is_off() {
     assert!(response.head.contains("content-type: application/json-rpc"));
     assert_eq!(get(&format!("{query}&jsoncallback=cb")).status, 400);
     assert_eq!(get("").status, 400);
-    assert_eq!(daemon.client.request("GET /", &[], "").status, 404);
+    assert_eq!(daemon.client.request("GET /other", &[], "").status, 404);
     assert_eq!(daemon.client.request("PUT /jsonrpc", &[], "").status, 405);
+}
+
+#[test]
+fn page_is_for_links_and_in_no_frame() {
+    let sandbox = Sandbox::new();
+    let daemon = sandbox.start();
+    let get = |path: &str, fields: &[&str]| daemon.client.request(path, fields, "");
+    let page = get("GET /", &[]);
+    assert_eq!(page.status, 200);
+    assert!(page.body.starts_with("<!doctype html>"));
+    for field in [
+        "content-type: text/html; charset=utf-8",
+        "frame-ancestors 'none'",
+        "script-src 'self';",
+        "cross-origin-resource-policy: same-origin",
+    ] {
+        assert!(page.head.contains(field), "{field}: {}", page.head);
+    }
+    let link = [
+        "Sec-Fetch-Site: cross-site",
+        "Sec-Fetch-Mode: navigate",
+        "Sec-Fetch-Dest: document",
+    ];
+    assert_eq!(get("GET /", &link).status, 200);
+    for path in ["/jsonrpc?method=aria2.getVersion", "/api/v1/status"] {
+        assert_eq!(get(&format!("GET {path}"), &link).status, 403, "{path}");
+    }
+    let frame = [link[0], link[1], "Sec-Fetch-Dest: iframe"];
+    let script = [link[0], "Sec-Fetch-Mode: no-cors", "Sec-Fetch-Dest: script"];
+    assert_eq!(get("GET /", &frame).status, 403);
+    assert_eq!(get("GET /page/js/main.js", &script).status, 403);
+    assert_eq!(get("GET /", &["Host: evil.example:6800"]).status, 421);
+    assert_eq!(get("GET /page/access.json", &[]).body, "{\"secret\":true}");
 }
 
 #[test]

@@ -71,6 +71,7 @@ fn daemon_downloads_and_ends_at_sigterm() {
         line.starts_with("haul listens at http://127.0.0.1:"),
         "{line}"
     );
+    assert!(line.contains("/jsonrpc; its page is http://127.0.0.1:"));
     assert!(
         line.ends_with("its secret is in state/rpc-secret\n"),
         "{line}"
