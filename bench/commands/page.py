@@ -12,9 +12,9 @@ from bench.lib.daemon_page import SECRET, Daemon, Page
 from bench.lib.errors import BenchError, built
 from bench.lib.origin import Origin
 
-# Of a frame of a list that is scrolled by hundreds of rows each time: of the main thread, which shows
-# whether the page does too much, and as it is seen, where the machine may be busy and lack a graphics
-# card.
+# Of a frame of a list that is scrolled by hundreds of rows each time: of the main thread, which
+# shows whether the page does too much, and as it is seen, where the machine may be busy and lack a
+# graphics card.
 MOST_MS_OF_CPU = 25
 MOST_MS_OF_A_FRAME = 100
 MOST_ROWS_DRAWN = 80
