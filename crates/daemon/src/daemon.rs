@@ -180,6 +180,11 @@ fn prepare(settings: Settings, runtime: &Handle) -> Result<Prepared, Problem> {
             .global
             .set("max-concurrent-downloads", &most.max(1).to_string());
     }
+    if let Some(rate) = settings.engine.limit_rate {
+        let _ = earlier
+            .global
+            .set("max-overall-download-limit", &rate.to_string());
+    }
     let lists = settings.state.join(LISTS);
     let lists = Lists::in_folder(&lists).map_err(about(&lists))?;
     let known = earlier.downloads.iter().map(|download| download.gid);

@@ -101,13 +101,14 @@ impl Store {
 }
 
 fn write_one(connection: &Connection, change: &Unrecorded) -> rusqlite::Result<()> {
-    let mut put = connection.prepare_cached("INSERT OR REPLACE INTO download VALUES (?, ?)")?;
-    for download in &change.batch.changed {
-        put.execute(params![key(download.gid), json(download)?])?;
-    }
+    // First, since a client may have given the GID of one that is gone to another.
     let mut delete = connection.prepare_cached("DELETE FROM download WHERE gid = ?")?;
     for gid in &change.batch.gone {
         delete.execute([key(*gid)])?;
+    }
+    let mut put = connection.prepare_cached("INSERT OR REPLACE INTO download VALUES (?, ?)")?;
+    for download in &change.batch.changed {
+        put.execute(params![key(download.gid), json(download)?])?;
     }
     let mut set = connection.prepare_cached("INSERT OR REPLACE INTO setting VALUES (?, ?)")?;
     set.execute(params!["stopped_total", change.stopped_total.to_string()])?;

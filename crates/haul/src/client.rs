@@ -7,6 +7,7 @@ mod tls;
 use std::io;
 use std::path::Path;
 
+use haulage::Request;
 use haulage::source::Pattern;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
@@ -168,13 +169,9 @@ fn urls(arguments: &[String]) -> Result<Vec<String>, Problem> {
     let mut urls = Vec::new();
     for argument in arguments {
         let pattern = Pattern::parse(argument).map_err(Problem::from)?;
-        if pattern.len() == Some(1) {
-            urls.push(argument.clone());
-            continue;
-        }
-        for row in pattern {
-            let request = row.map_err(|bad| Problem::from(bad.error))?;
-            urls.push(request.url().to_owned());
+        for url in pattern.into_texts() {
+            Request::new(&url)?;
+            urls.push(url);
             if urls.len() > MAX_URLS {
                 let what = format!("these are more than {MAX_URLS} URLs");
                 return Err(Problem::usage(what).hint("give them as a list with -i"));

@@ -38,8 +38,7 @@ pub(super) fn status_now(hub: &Hub) -> Value {
             .filter_map(|one| service.runner.live(one.gid));
         let folders = service.folders.all();
         let dirs: Vec<_> = folders.map(|folder| folder.to_string_lossy()).collect();
-        let default = service.folder("");
-        let default = default.as_deref().unwrap_or(service.folders.default());
+        let default = service.global_options().shown_folder(&service.folders);
         json!({
             "version": env!("CARGO_PKG_VERSION"),
             "started_at": view::time_of(started),

@@ -195,8 +195,9 @@ impl Rows {
         if total? > self.counts.ended() + self.active.len() as u64 {
             return None;
         }
-        let lengths = self.active.values().map(|row| row.transfer.length());
-        Some(self.bytes + lengths.sum::<Option<u64>>()?)
+        let mut lengths = self.active.values().map(|row| row.transfer.length());
+        // Servers may claim any lengths.
+        lengths.try_fold(self.bytes, |sum, length| sum.checked_add(length?))
     }
 
     /// Notes that the list was removed: the rows that are active end now.

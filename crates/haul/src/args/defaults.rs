@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, Error, FromArgMatches};
 
@@ -65,12 +64,10 @@ fn is_taken(argument: &Arg) -> bool {
 }
 
 impl Args for Defaults {
-    // Those that are left out stay, hidden, since others refer to them.
     fn augment_args(command: Command) -> Command {
-        Download::augment_args(command).mut_args(|argument| {
-            let is_hidden = !is_taken(&argument);
-            argument.hide(is_hidden)
-        })
+        let of_downloads = Download::augment_args(Command::new(""));
+        let taken = of_downloads.get_arguments().filter(|each| is_taken(each));
+        command.args(taken.cloned())
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -81,16 +78,11 @@ impl Args for Defaults {
 impl FromArgMatches for Defaults {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
         let mut given = Vec::new();
-        for argument in Download::augment_args(Command::new("")).get_arguments() {
+        let of_downloads = Download::augment_args(Command::new(""));
+        for argument in of_downloads.get_arguments().filter(|each| is_taken(each)) {
             let id = argument.get_id().as_str();
             if matches.value_source(id) != Some(ValueSource::CommandLine) {
                 continue;
-            }
-            if !is_taken(argument) {
-                let name = argument.get_long().map(|long| format!("--{long}"));
-                let name = name.as_deref().unwrap_or("URL");
-                let what = format!("haul serve has no {name}\n");
-                return Err(Error::raw(ErrorKind::UnknownArgument, what));
             }
             let is_of_runs = |long| !OF_THE_DAEMON.contains(&long);
             if argument.get_long().is_some_and(is_of_runs) {

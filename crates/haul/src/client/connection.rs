@@ -75,6 +75,9 @@ impl Daemon {
             ),
             None => (None, state.join(SECRET), None),
         };
+        // The secret of one daemon is not for another one.
+        let is_known = at.at.is_none() || at.at == server;
+        let known = Some(&*secret_file).filter(|_| is_known);
         let server = at.at.as_ref().or(server.as_ref());
         let server: Server = server.ok_or_else(not_running)?.parse()?;
         if server.is_tls && certificate.is_none() {
@@ -86,7 +89,7 @@ impl Daemon {
             certificate: certificate.filter(|_| server.is_tls),
             secret: match &at.rpc_secret {
                 Some(secret) => Some(secret.clone()),
-                None => secret(at.secret_file.as_deref(), &secret_file)?,
+                None => secret(at.secret_file.as_deref(), known)?,
             },
         })
     }
@@ -276,11 +279,10 @@ impl FromStr for Server {
 
 /// Returns the secret in the file that is given, or in the one that is known; `None` if neither is
 /// there.
-fn secret(given: Option<&Path>, known: &Path) -> Result<Option<String>, Problem> {
-    let path = match given {
-        Some(path) => path,
-        None if known.exists() => known,
-        None => return Ok(None),
+fn secret(given: Option<&Path>, known: Option<&Path>) -> Result<Option<String>, Problem> {
+    let known = known.filter(|path| path.exists());
+    let Some(path) = given.or(known) else {
+        return Ok(None);
     };
     let text = option_file::read("--secret-file", path, MAX_SMALL)?;
     let text = String::from_utf8(text).ok();
@@ -327,7 +329,7 @@ mod tests {
     fn secret_is_that_of_a_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret");
-        assert_eq!(secret(None, &path).unwrap(), None);
-        assert!(secret(Some(&path), &path).is_err());
+        assert_eq!(secret(None, Some(&path)).unwrap(), None);
+        assert!(secret(Some(&path), Some(&path)).is_err());
     }
 }

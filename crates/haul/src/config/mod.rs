@@ -61,7 +61,9 @@ impl Typed {
 
     /// Returns the URLs that were given.
     fn urls(&self) -> impl Iterator<Item = &str> {
-        let urls = self.download().get_many::<String>("urls");
+        // The daemon takes none.
+        let urls = self.download().try_get_many::<String>("urls");
+        let urls = urls.ok().flatten();
         urls.into_iter().flatten().map(String::as_str)
     }
 

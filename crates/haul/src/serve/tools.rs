@@ -98,7 +98,9 @@ impl Tools for CommandTools {
         let options = options.map_err(refused)?;
         let rows = embedded::list(list.path, &given).map_err(refused)?;
         let mut run = options.run;
-        run.limit_rate = options.engine.limit_rate;
+        // That of the daemon holds for all runs together.
+        let own = embedded::options(Some(list.folder), &given).map_err(refused)?;
+        run.limit_rate = own.engine.limit_rate;
         Ok(OpenList {
             options: run,
             rows: rows.rows,

@@ -152,6 +152,16 @@ fn what_cannot_be_done_says_why() {
         "state/rpc-secret",
     ];
     assert_eq!(sandbox.haul(&elsewhere).stdout, "no runs\n");
+    // The secret of a daemon is sent to no other address.
+    origin.on("/api/v1/runs", Script::status(200));
+    let ran = asked(
+        &sandbox,
+        &["status", "--at", origin.url("").trim_end_matches('/')],
+    );
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    let sent = origin.log();
+    let sent = sent.last().unwrap();
+    assert!(!sent.headers.contains_key("authorization"), "{sent:?}");
     let secret = std::fs::read_to_string(sandbox.path().join("state/rpc-secret")).unwrap();
     let given = ["--rpc-secret", secret.trim()];
     let elsewhere = [&elsewhere[..5], &given].concat();

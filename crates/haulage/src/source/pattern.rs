@@ -90,6 +90,19 @@ impl Pattern {
     }
 }
 
+impl Pattern {
+    /// Returns the URLs as texts, with the logins in them, in the order of the rows. Some may be no
+    /// URLs.
+    pub fn into_texts(self) -> impl Iterator<Item = String> {
+        let mut rows = self.into_iter();
+        std::iter::from_fn(move || {
+            let text = (!rows.ended).then(|| rows.text_of(&rows.pattern.url));
+            rows.advance();
+            text
+        })
+    }
+}
+
 impl IntoIterator for Pattern {
     type Item = Row;
     type IntoIter = Expansion;
@@ -504,5 +517,14 @@ mod tests {
                 prop_assert_eq!(pattern.into_iter().take(20).count() as u64, most);
             }
         }
+    }
+
+    #[test]
+    fn texts_are_all_urls_with_their_logins() {
+        let texts = |text: &str| -> Vec<_> { Pattern::parse(text).unwrap().into_texts().collect() };
+        let expected = ["http://u:p@h/1", "http://u:p@h/2"];
+        assert_eq!(texts("http://u:p@h/[1-2]"), expected);
+        assert_eq!(texts("http://h/{a}"), ["http://h/a"]);
+        assert_eq!(texts(r"http://h/\{a\}"), ["http://h/{a}"]);
     }
 }

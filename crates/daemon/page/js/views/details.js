@@ -15,7 +15,8 @@ import { positionAfter } from "./runs.js";
 
 export function Details({ daemon }) {
   const { run, selected } = useStore(daemon.store, (state) => state);
-  const [isRemoving, setRemoving] = useState(false);
+  // The run that may be removed, as it was when this was asked.
+  const [leaving, setLeaving] = useState(null);
   if (!selected) return null;
   const close = () => {
     daemon.select("");
@@ -24,7 +25,7 @@ export function Details({ daemon }) {
   const onKeyDown = (event) => {
     if (event.key === "Escape" && !event.defaultPrevented) close();
   };
-  const remove = () => (isEnded(run) ? daemon.remove(run) : setRemoving(true));
+  const remove = () => (isEnded(run) ? daemon.remove(run) : setLeaving(run));
   return html`<section class="details panel" aria-labelledby="details-title" onKeyDown=${onKeyDown}>
     <div class="details-head">
       <${IconButton} icon="back" label=${text("close-details")} press=${close} class="icon-button details-back" />
@@ -36,8 +37,8 @@ export function Details({ daemon }) {
     </div>
     ${run && html`<${Facts} run=${run} />`}
     ${run && html`<${Items} key=${run.id} daemon=${daemon} run=${run} />`}
-    ${isRemoving && run && html`<${Confirm} title=${text("remove-title", { name: run.name })} words=${text("remove-words")} action=${text("remove")}
-      agree=${() => daemon.remove(run)} close=${() => setRemoving(false)} />`}
+    ${leaving && leaving.id === selected && html`<${Confirm} title=${text("remove-title", { name: leaving.name })} words=${text("remove-words")} action=${text("remove")}
+      agree=${() => daemon.remove(leaving)} close=${() => setLeaving(null)} />`}
   </section>`;
 }
 
