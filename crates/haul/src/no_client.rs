@@ -28,6 +28,11 @@ pub(crate) fn remove(arguments: &RunsArgs) -> Result<Exit, Problem> {
 }
 
 fn left_out(daemon: &DaemonAt) -> Problem {
-    let _ = (&daemon.server, &daemon.state, &daemon.secret_file);
+    let _ = (
+        &daemon.at,
+        &daemon.state,
+        &daemon.rpc_secret,
+        &daemon.secret_file,
+    );
     Problem::usage("this haul was built without what talks to a daemon")
 }

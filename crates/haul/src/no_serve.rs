@@ -6,6 +6,7 @@ use crate::exit::{Exit, Problem};
 
 pub(crate) fn run(arguments: &ServeArgs, _configured: Configured) -> Result<Exit, Problem> {
     let address = &arguments.listen;
+    let _ = (&arguments.defaults.directory, &arguments.defaults.given);
     Err(Problem::usage(format!(
         "the daemon is not built in; nothing listens at {address}"
     )))

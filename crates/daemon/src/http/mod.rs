@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ALLOW, CONTENT_TYPE, VARY,
+    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ALLOW, CONTENT_TYPE, HOST, VARY,
     X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
@@ -159,12 +159,15 @@ where
 
 /// Returns the response to a request.
 async fn respond(request: Request<Incoming>, server: &Server) -> Response<Body> {
+    let is_for_us = is_for_host(request.uri(), request.headers());
     let path = request.uri().path();
-    if page::has(path) && server.guard.check_page(request.headers()).is_ok() {
+    if is_for_us && page::has(path) && server.guard.check_page(request.headers()).is_ok() {
         let has_secret = server.hub.secret().is_set();
         return page::respond(request.method(), path, request.headers(), has_secret);
     }
-    let (origin, response) = match server.guard.check(request.headers()) {
+    let checked = server.guard.check(request.headers());
+    let checked = checked.and_then(|origin| is_for_us.then_some(origin).ok_or(Refusal::Host));
+    let (origin, response) = match checked {
         Err(Refusal::Host) => {
             let why = "this name is none of the daemon's; use its address\n";
             (None, text(StatusCode::MISDIRECTED_REQUEST, why))
@@ -179,6 +182,15 @@ async fn respond(request: Request<Incoming>, server: &Server) -> Response<Body> 
         }
     };
     with_origin(response, origin)
+}
+
+/// Returns whether the target of a request, if it is a URL as for a proxy, has the host that the
+/// field `Host` has (RFC 9112 §3.2.2).
+fn is_for_host(target: &Uri, headers: &HeaderMap) -> bool {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    target.authority().is_none_or(|authority| {
+        host.is_some_and(|host| authority.as_str().eq_ignore_ascii_case(host))
+    })
 }
 
 /// Lets a page of a foreign origin that is allowed read a response.

@@ -172,6 +172,7 @@ fn page_is_for_links_and_in_no_frame() {
     assert_eq!(get("GET /", &frame).status, 403);
     assert_eq!(get("GET /page/js/main.js", &script).status, 403);
     assert_eq!(get("GET /", &["Host: evil.example:6800"]).status, 421);
+    assert_eq!(get("GET http://evil.example/", &[]).status, 421);
     assert_eq!(get("GET /page/access.json", &[]).body, "{\"secret\":true}");
 }
 
