@@ -65,3 +65,6 @@ pub use sample::sample;
 pub use shard::Shard;
 pub use sitemap::{Fetch, Sitemap};
 pub use text::Text;
+#[cfg(feature = "parquet")]
+#[doc(hidden)]
+pub use zones::{in_utc, with_zones};

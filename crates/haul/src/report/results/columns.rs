@@ -10,12 +10,12 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::{ArrayRef, RecordBatch};
-use arrow_cast::cast;
 use arrow_ipc::writer::FileWriter;
 use arrow_json::ReaderBuilder;
 use arrow_json::reader::Decoder;
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 use haulage::Algorithm;
+use haulage::source::{in_utc, with_zones};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
@@ -279,24 +279,14 @@ fn table_columns(columns: &[ArrayRef], table: &Schema) -> io::Result<Vec<ArrayRe
         });
     let columns = parts.zip(table.fields());
     columns
-        .map(|(column, field)| match field.data_type() {
-            found if found == column.data_type() => Ok(column),
-            // Only the zones of times differ.
-            found => cast(&column, found).map_err(of_arrow),
-        })
+        .map(|(column, field)| with_zones(&column, field.data_type()).map_err(of_arrow))
         .collect()
 }
 
 /// Returns a field whose times are in UTC, which needs no database of zones, as JSON has them.
 fn field_in_utc(field: &Field) -> Field {
-    let found = match field.data_type() {
-        DataType::Timestamp(unit, Some(_)) => DataType::Timestamp(*unit, Some("+00:00".into())),
-        DataType::List(item) => DataType::List(Arc::new(field_in_utc(item))),
-        DataType::Struct(fields) => {
-            DataType::Struct(fields.iter().map(|field| field_in_utc(field)).collect())
-        }
-        found => found.clone(),
-    };
+    let utc = in_utc(field.data_type());
+    let found = utc.unwrap_or_else(|| field.data_type().clone());
     field.clone().with_data_type(found)
 }
 
