@@ -4,6 +4,7 @@
 mod budget;
 mod driver;
 mod losses;
+mod read_to_end;
 mod window;
 
 use std::future::poll_fn;
@@ -24,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::budget::Budget;
 use self::budget::BudgetShare;
 use self::driver::{Driver, Gauge};
+use self::read_to_end::ReadToEnd;
 use super::classify::{self, SendError, Unprocessed, closed_before_request};
 use super::flood::{Bounded, MAX_HEAD_BYTES, MAX_HEAD_LINES};
 use super::headers::RequestHeaders;
@@ -97,7 +99,7 @@ pub(super) async fn open(
         // The size as RFC 9113 §6.5.2 counts it.
         .max_header_list_size(u32::try_from(MAX_HEAD_BYTES).unwrap_or(u32::MAX))
         .enable_push(false)
-        .handshake(Bounded::new(stream, over.clone()))
+        .handshake(Bounded::new(ReadToEnd::new(stream), over.clone()))
         .await
         .map_err(classify::exchange)?;
     let (received, is_lossy) = (Arc::default(), Arc::default());
@@ -358,9 +360,22 @@ fn uri_of(url: &HttpUrl) -> Result<Uri, InvalidUri> {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::pin::Pin;
+
     use http::Response;
+    use tokio::io::ReadBuf;
 
     use super::*;
+
+    fn path() -> Path {
+        Path {
+            round_trip: Duration::from_millis(1),
+            socket: None,
+            peer: None,
+            opened: crate::fetch::open_count::OpenCount::default().opened(),
+        }
+    }
 
     #[tokio::test]
     async fn goodbye_is_noticed_while_a_response_is_under_way() {
@@ -374,13 +389,7 @@ mod tests {
             let _body = body;
             while connection.accept().await.is_some() {}
         });
-        let path = Path {
-            round_trip: Duration::from_millis(1),
-            socket: None,
-            peer: None,
-            opened: crate::fetch::open_count::OpenCount::default().opened(),
-        };
-        let shared = open(near, 1, 0, path, Arc::default()).await.unwrap();
+        let shared = open(near, 1, 0, path(), Arc::default()).await.unwrap();
         let mut sender = shared.sender.clone().ready().await.unwrap();
         let request = Request::get("http://h/").body(()).unwrap();
         let (answer, _) = sender.send_request(request, true).unwrap();
@@ -388,6 +397,85 @@ mod tests {
         shared.ended().await;
         assert!(!response.body().is_end_stream());
         server.abort();
+    }
+
+    /// A server that answers the request with SETTINGS, and, after the client was at its turn, with
+    /// a GOAWAY that does not cover the request; then it closes the connection.
+    struct SaysGoodbye {
+        answer: std::slice::Iter<'static, &'static [u8]>,
+        is_asked: bool,
+        reader: Option<Waker>,
+    }
+
+    impl AsyncRead for SaysGoodbye {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+            buffer: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            if !self.is_asked {
+                self.reader = Some(context.waker().clone());
+                return Poll::Pending;
+            }
+            match self.answer.next() {
+                Some([]) => {
+                    context.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                frame => {
+                    buffer.put_slice(frame.copied().unwrap_or_default());
+                    Poll::Ready(Ok(()))
+                }
+            }
+        }
+    }
+
+    impl AsyncWrite for SaysGoodbye {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            if self.is_asked {
+                return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+            }
+            // HEADERS of the first stream, which are also its end (RFC 9113 §6.2).
+            self.is_asked = bytes.windows(6).any(|bytes| bytes == [1, 5, 0, 0, 0, 1]);
+            if self.is_asked
+                && let Some(reader) = self.reader.take()
+            {
+                reader.wake();
+            }
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn goodbye_counts_though_the_connection_is_closed() {
+        const ANSWER: &[&[u8]] = &[
+            b"\0\0\0\x04\0\0\0\0\0",
+            b"",
+            b"\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\0",
+        ];
+        let server = SaysGoodbye {
+            answer: ANSWER.iter(),
+            is_asked: false,
+            reader: None,
+        };
+        let shared = open(server, 1, 0, path(), Arc::default()).await.unwrap();
+        let mut sender = shared.sender.clone().ready().await.unwrap();
+        let request = Request::get("http://h/").body(()).unwrap();
+        let (answer, _) = sender.send_request(request, true).unwrap();
+        let error = answer.await.unwrap_err();
+        assert_eq!(classify::unprocessed(&error), Some(Unprocessed::Connection));
     }
 
     #[test]
