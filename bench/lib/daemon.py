@@ -13,6 +13,8 @@ from bench.lib.errors import BenchError
 
 HOST = "127.0.0.1"
 PATIENCE = 30
+# Seconds after which a connection that nothing was sent on is opened again.
+PAUSE = 5
 LISTENS = re.compile(r"haul listens at http://127\.0\.0\.1:(\d+)/jsonrpc")
 
 
@@ -101,11 +103,15 @@ class Daemon:
 
 
 class Client:
-    """A connection over which calls are sent, one after another."""
+    """A connection over which calls are sent, one after another.
+
+    It is opened again after a pause, since the daemon closes connections that are idle.
+    """
 
     def __init__(self, port, secret, timeout=PATIENCE):
         self.connection = http.client.HTTPConnection(HOST, port, timeout=timeout)
         self.secret = secret
+        self.used = 0
 
     def __enter__(self):
         return self
@@ -129,8 +135,12 @@ class Client:
         return {"jsonrpc": "2.0", "id": "bench", "method": name, "params": [f"token:{self.secret}", *params]}
 
     def post(self, request):
+        if time.monotonic() - self.used > PAUSE:
+            self.connection.close()
         self.connection.request("POST", "/jsonrpc", json.dumps(request))
-        return json.loads(self.connection.getresponse().read())
+        answer = json.loads(self.connection.getresponse().read())
+        self.used = time.monotonic()
+        return answer
 
 
 def result_of(answer):
