@@ -1,9 +1,9 @@
 """Lets many WebSocket clients call haul serve, while downloads go on and many more wait.
 
 Measures the latency of calls from when each was due (a C program sends them at a fixed rate), the memory of the daemon, and
-the speed of the downloads with these clients and without. The files come from a server at a limited rate: --unlimited lets
-them come as fast as they can, when clients, server and daemon share the processors. The exit status is 1 if the p99 of
-tellActive reaches 20 ms, if a call has no answer, or if downloads have less than 0.9 times their speed.
+the speed of the downloads with these clients and without. The files come from a server at a limited rate, since clients,
+server and daemon share the processors. The exit status is 1 if the p99 of tellActive reaches 20 ms, if a call has no answer,
+or if downloads have less than 0.9 times their speed.
 """
 
 import json
@@ -41,7 +41,6 @@ def add_arguments(parser):
                         help="for how long (default: %(default)s)")
     parser.add_argument("--waiting", type=options.positive, default=100_000, metavar="N",
                         help="how many downloads wait (default: %(default)s)")
-    parser.add_argument("--unlimited", action="store_true", help="download as fast as this machine can")
     options.haul(parser)
     options.origin(parser)
     options.work(parser)
@@ -62,10 +61,10 @@ def methods(client):
     return "".join(f"{name}\t{json.dumps(client.request(name, *params))}\n" for name, params in calls.items())
 
 
-def begin_downloads(client, origin, seconds, is_unlimited):
+def begin_downloads(client, origin, seconds):
     """Begins downloads that do not end within so many seconds."""
     for number in range(ACTIVE):
-        path = f"bytes/{1 << 40}?seed={number}" + ("" if is_unlimited else f"&drip={RATE // 40},25ms")
+        path = f"bytes/{1 << 40}?seed={number}&drip={RATE // 40},25ms"
         client.call("addUri", [origin.url(path)], {"out": f"active-{number}", "split": "1"})
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -134,7 +133,7 @@ def report(arguments, seen, speeds, memory):
     alone, together = speeds
     ratio = together / alone
     line(f"downloads: {alone / MIB:.1f} MiB/s without clients, {together / MIB:.1f} MiB/s with them, {ratio:.2f} times",
-         ratio >= LEAST_SPEED or arguments.unlimited)
+         ratio >= LEAST_SPEED)
     return wrong
 
 
@@ -146,7 +145,7 @@ def run(arguments):
     with files.work_folder(arguments.work, need) as folder, Origin(arguments.origin) as origin:
         program = compiled(folder)
         with Daemon(haul, folder, "--max-concurrent-downloads", str(ACTIVE)) as daemon, daemon.client(600) as client:
-            begin_downloads(client, origin, 30, arguments.unlimited)
+            begin_downloads(client, origin, 30)
             memory = [daemon.memory]
             took = wait_in_line(client, origin, arguments.waiting)
             memory.append(daemon.memory)
