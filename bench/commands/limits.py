@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 from bench import ROOT
 from bench.lib.errors import BenchError
 
-TESTS = "schedule::limit::simulation::"
+TESTS = "schedule::host_limit::simulation::"
 DRAWING = ROOT / "docs/limits.svg"
 TITLES = "{http://www.w3.org/2000/svg}text[@class='title']"
 

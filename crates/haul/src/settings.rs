@@ -13,7 +13,7 @@ use haulage::{
 };
 use http::header::{HeaderValue, REFERER, USER_AGENT};
 
-use self::outputs::{Outputs, Place};
+use self::outputs::{Outputs, SaveTarget};
 use crate::args::{self, Arguments, Download, Exists, InputFormat, Progress};
 use crate::config::{self, HostSection};
 use crate::cookies::{self, CookieFile};
@@ -122,7 +122,7 @@ impl Settings {
         if !download.dry_run {
             notes.extend_from_slice(&inputs.notes);
         }
-        let place = Place::of(&target);
+        let place = SaveTarget::of(&target);
         let (destination, reader) = target.open()?;
         options.on_complete = on_complete::of(
             download,

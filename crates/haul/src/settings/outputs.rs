@@ -25,14 +25,14 @@ pub(super) struct Outputs {
 }
 
 /// Where a run saves what it downloads.
-pub(super) struct Place {
+pub(super) struct SaveTarget {
     /// `None` if it is no folder.
     folder: Option<PathBuf>,
     /// The file that `-o` names.
     file: Option<PathBuf>,
 }
 
-impl Place {
+impl SaveTarget {
     pub(super) fn of(target: &Target) -> Self {
         let (folder, file) = match target {
             Target::Folder(folder) => (Some(folder), None),
@@ -52,7 +52,11 @@ impl Outputs {
     /// # Errors
     /// When a file is named twice, is one of the lists, which would be emptied before it is read,
     /// or is where the state is kept.
-    pub(super) fn of(download: &Download, inputs: &Inputs, place: &Place) -> Result<Self, Problem> {
+    pub(super) fn of(
+        download: &Download,
+        inputs: &Inputs,
+        place: &SaveTarget,
+    ) -> Result<Self, Problem> {
         let counts = inputs.counts();
         let mut files = Files::new(download, &counts, place);
         let targets = if download.dry_run {
@@ -129,7 +133,7 @@ const WORKSPACE: &str = ".haul";
 
 impl Files {
     /// Returns the lists that are read, and the file that is downloaded, if it has a name.
-    fn new(download: &Download, counts: &[Count], place: &Place) -> Self {
+    fn new(download: &Download, counts: &[Count], place: &SaveTarget) -> Self {
         let mut lists: Vec<_> = download.inputs.iter().map(|list| real(list)).collect();
         add_lists(counts, &mut lists);
         let lists = lists.into_iter().map(|list| (list, LISTS));

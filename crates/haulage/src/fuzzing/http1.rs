@@ -173,7 +173,7 @@ fn decide(parsed: &Parsed) {
         let now = SystemTime::UNIX_EPOCH;
         let _ = plan::head::read(head.status, head.version, &head.fields, length, asked, now);
     }
-    let _ = plan::head::may_be_unasked(head.status, head.version, &head.fields);
+    let _ = plan::head::may_be_unsolicited(head.status, head.version, &head.fields);
     let _ = coding::to_undo(&head.fields, true);
     let _ = content_range::whole(&head.fields, length);
 }

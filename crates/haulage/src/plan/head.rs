@@ -190,7 +190,7 @@ impl Entity {
 /// request. It is recognised by a body that ends with the connection (RFC 9112 §6.3), without a
 /// Connection field that says so (§9.6): a server that sends such responses does not usually keep
 /// the connection open for another.
-pub(crate) fn may_be_unasked(status: StatusCode, version: Version, headers: &Fields) -> bool {
+pub(crate) fn may_be_unsolicited(status: StatusCode, version: Version, headers: &Fields) -> bool {
     let has_body = !matches!(
         status,
         StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED

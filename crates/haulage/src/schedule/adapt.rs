@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::breaker::BreakerVerdict;
-use super::global_limit::Came;
+use super::global_limit::Received;
 use super::retry::backoff;
 use super::{HostId, Protocol, Schedule};
 use crate::event::{LimitChange, Pace, WaitReason};
@@ -51,13 +51,13 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     ) {
         self.prove(id);
         let host = &mut self.hosts[id.0];
-        let is_used = host.is_used();
+        let is_saturated = host.is_saturated();
         if host.protocol() == Protocol::Exclusive {
             host.on_head(latency, length, now);
         }
-        host.limit.answered(latency, now);
+        host.limit.on_response(latency, now);
         self.answers += 1;
-        self.observe_host(id, is_used, now);
+        self.observe_host(id, is_saturated, now);
     }
 
     /// Records that a host has answered as it should, although the work of the lane has not ended
@@ -79,7 +79,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         let host = &mut self.hosts[id.0];
         host.ahead.left = 0;
         let before = host.limit.now();
-        let change = host.limit.refused(sent, now, left_alone);
+        let change = host.limit.on_refused(sent, now, left_alone);
         self.emit_limit(id, before, change);
     }
 
@@ -102,7 +102,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         if !others_wait {
             self.overcommit.reset();
         }
-        let used = self.hosts.iter().filter(|(_, host)| host.is_used());
+        let used = self.hosts.iter().filter(|(_, host)| host.is_saturated());
         let used: Vec<_> = used.map(|(id, _)| HostId(id)).collect();
         for id in used {
             self.observe_host(id, true, now);
@@ -112,12 +112,12 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
 
     /// Looks at what comes from all hosts together.
     pub(super) fn observe_total(&mut self, now: Instant) {
-        let came = Came {
+        let came = Received {
             bytes: self.total.bytes(),
             answers: self.answers,
         };
-        let is_used = self.is_full() && self.others_wait();
-        let change = self.global_limit.look(now, came, is_used);
+        let is_saturated = self.is_full() && self.others_wait();
+        let change = self.global_limit.update(now, came, is_saturated);
         self.emit_global_limit(change);
     }
 
@@ -136,12 +136,12 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     }
 
     /// Looks at what comes from a host.
-    pub(super) fn observe_host(&mut self, id: HostId, is_used: bool, now: Instant) {
+    pub(super) fn observe_host(&mut self, id: HostId, is_saturated: bool, now: Instant) {
         let host = &mut self.hosts[id.0];
         let before = host.limit.now();
         let answerable = host.answerable(now);
-        host.limit.expects(answerable);
-        let change = host.limit.look(now, host.meter.bytes(), is_used);
+        host.limit.expect_responses(answerable);
+        let change = host.limit.update(now, host.meter.bytes(), is_saturated);
         if change.is_some() {
             self.emit_limit(id, before, change);
             self.offer(id);

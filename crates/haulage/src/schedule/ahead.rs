@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::host::{Host, Protocol};
-use super::limit::LEAP;
+use super::host_limit::LEAP;
 use super::{Grant, HostId, Schedule};
 
 impl<W, L, S> Host<W, L, S> {

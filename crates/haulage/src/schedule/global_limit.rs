@@ -8,7 +8,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::limit::ANSWER;
+use super::host_limit::ANSWER;
 use crate::event::LimitChange as Why;
 
 /// The lowest initial limit.
@@ -43,31 +43,31 @@ pub(super) struct GlobalLimit {
 enum Phase {
     /// The limit doubles each round. `before`: the previous limit, and its throughput in units per
     /// second; `None` in the first round.
-    Doubling { before: Option<(usize, f64)> },
+    SlowStart { before: Option<(usize, f64)> },
     /// A limit above `from` is being tried. `before`: the throughput at `from`, in units per
     /// second.
-    Trying { from: usize, before: f64 },
+    Probe { from: usize, before: f64 },
     /// Nothing is tried before `until`.
-    Holding { until: Instant },
+    Hold { until: Instant },
 }
 
 /// The current measurement.
 #[derive(Debug)]
 struct Round {
     since: Instant,
-    came: Came,
+    received: Received,
     /// The former limit, while responses still belong to requests sent under it; `None` after that.
     before: Option<usize>,
 }
 
 /// Bytes and responses received so far, from all hosts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Came {
+pub(super) struct Received {
     pub(super) bytes: u64,
     pub(super) answers: u64,
 }
 
-impl Came {
+impl Received {
     fn units(self) -> u64 {
         self.bytes + ANSWER * self.answers
     }
@@ -81,10 +81,10 @@ impl GlobalLimit {
         Self {
             now: START.max(per_host).min(most),
             most,
-            phase: Phase::Doubling { before: None },
+            phase: Phase::SlowStart { before: None },
             pause: FIRST_PAUSE,
             exhausted: None,
-            round: Round::begin(now, Came::default(), None),
+            round: Round::begin(now, Received::default(), None),
         }
     }
 
@@ -114,23 +114,29 @@ impl GlobalLimit {
         (self.now < before).then_some(Why::NoDescriptors)
     }
 
-    /// Looks at what has come so far. `is_used`: as many requests as it allows are in flight, and
-    /// more wait. Returns why the limit was changed; `None` if it was not.
-    pub(super) fn look(&mut self, now: Instant, came: Came, is_used: bool) -> Option<Why> {
-        if !is_used {
+    /// Updates the limit after something was received. `is_saturated`: as many requests as it
+    /// allows are in flight, and more wait; else it is the client that limits the throughput.
+    /// Returns why the limit was changed; `None` if it was not.
+    pub(super) fn update(
+        &mut self,
+        now: Instant,
+        received: Received,
+        is_saturated: bool,
+    ) -> Option<Why> {
+        if !is_saturated {
             // While slots are free, throughput shows nothing about the limit.
-            self.round = Round::begin(now, came, self.round.before);
+            self.round = Round::begin(now, received, self.round.before);
             return None;
         }
         let passed = now.saturating_duration_since(self.round.since);
-        if !self.is_over(passed, came) {
+        if !self.is_over(passed, received) {
             return None;
         }
-        let round = std::mem::replace(&mut self.round, Round::begin(now, came, None));
+        let round = std::mem::replace(&mut self.round, Round::begin(now, received, None));
         if round.before.is_some() {
             return None;
         }
-        let rate = (came.units() - round.came.units()) as f64 / passed.as_secs_f64();
+        let rate = (received.units() - round.received.units()) as f64 / passed.as_secs_f64();
         let before = self.now;
         let why = self.decide(rate, now);
         self.round.before = (self.now != before).then_some(before);
@@ -138,26 +144,26 @@ impl GlobalLimit {
     }
 
     /// Returns whether enough has come to judge the round.
-    fn is_over(&self, passed: Duration, came: Came) -> bool {
+    fn is_over(&self, passed: Duration, received: Received) -> bool {
         let times = match self.phase {
-            Phase::Doubling { .. } => 1,
-            Phase::Trying { .. } | Phase::Holding { .. } => CAREFULLY,
+            Phase::SlowStart { .. } => 1,
+            Phase::Probe { .. } | Phase::Hold { .. } => CAREFULLY,
         };
-        let answers = came.answers - self.round.came.answers;
+        let answers = received.answers - self.round.received.answers;
         if let Some(before) = self.round.before {
             return answers >= before as u64 || passed >= LONG_ROUND;
         }
         let has_answers =
             answers >= u64::from(times) * self.now as u64 && passed >= MIN_ROUND * times;
-        let has_bytes = came.bytes > self.round.came.bytes && passed >= LONG_ROUND * times;
+        let has_bytes = received.bytes > self.round.received.bytes && passed >= LONG_ROUND * times;
         has_answers || has_bytes
     }
 
-    /// Decides what is tried next, after a round that brought so many [`units`](Came::units) per
+    /// Decides what is tried next, after a round that brought so many [`units`](Received::units) per
     /// second. Returns why the limit changes, if it does.
     fn decide(&mut self, rate: f64, now: Instant) -> Why {
         match self.phase {
-            Phase::Doubling { before } => {
+            Phase::SlowStart { before } => {
                 if let Some((from, _)) = before.filter(|(_, before)| rate < before * GAIN) {
                     self.now = from.min(self.most);
                     self.hold(now, false);
@@ -167,11 +173,11 @@ impl GlobalLimit {
                     self.hold(now, false);
                 } else {
                     let before = Some((self.now, rate));
-                    self.phase = Phase::Doubling { before };
+                    self.phase = Phase::SlowStart { before };
                     self.now = (self.now * 2).min(self.most);
                 }
             }
-            Phase::Trying { from, before } => {
+            Phase::Probe { from, before } => {
                 if rate < before * GAIN {
                     self.now = from.min(self.most);
                     self.hold(now, true);
@@ -180,8 +186,8 @@ impl GlobalLimit {
                 self.pause = FIRST_PAUSE;
                 self.try_more(rate, now);
             }
-            Phase::Holding { until } if now < until => {}
-            Phase::Holding { .. } => self.try_more(rate, now),
+            Phase::Hold { until } if now < until => {}
+            Phase::Hold { .. } => self.try_more(rate, now),
         }
         Why::Grows
     }
@@ -191,7 +197,7 @@ impl GlobalLimit {
         if more == 0 {
             return self.hold(now, false);
         }
-        self.phase = Phase::Trying {
+        self.phase = Phase::Probe {
             from: self.now,
             before: rate,
         };
@@ -203,15 +209,15 @@ impl GlobalLimit {
             self.pause = (self.pause * 2).min(MAX_PAUSE);
         }
         let until = now + self.pause;
-        self.phase = Phase::Holding { until };
+        self.phase = Phase::Hold { until };
     }
 }
 
 impl Round {
-    fn begin(since: Instant, came: Came, before: Option<usize>) -> Self {
+    fn begin(since: Instant, received: Received, before: Option<usize>) -> Self {
         Self {
             since,
-            came,
+            received,
             before,
         }
     }
@@ -225,12 +231,12 @@ mod tests {
     /// more than `all` times in total. Returns the limit after each tenth of a second.
     fn limits_over(limit: &mut GlobalLimit, seconds: u64, each: u64, all: u64) -> Vec<usize> {
         let (start, mut tenths) = (limit.round.since, 0);
-        let before = limit.round.came.answers;
+        let before = limit.round.received.answers;
         let ticks = (1..=seconds * 10).map(|tick| {
             tenths += (limit.now as u64 * each).min(all);
             let answers = before + tenths / 10;
             let now = start + Duration::from_millis(100 * tick);
-            limit.look(now, Came { bytes: 0, answers }, true);
+            limit.update(now, Received { bytes: 0, answers }, true);
             limit.now
         });
         ticks.collect()
@@ -286,12 +292,12 @@ mod tests {
         let start = Instant::now();
         let mut limit = GlobalLimit::new(64, 16, start);
         for second in 1..10 {
-            let came = Came {
+            let received = Received {
                 bytes: second << 20,
                 answers: 100 * second,
             };
             let now = start + Duration::from_secs(second);
-            assert_eq!(limit.look(now, came, false), None);
+            assert_eq!(limit.update(now, received, false), None);
         }
         assert_eq!(limit.now, START);
     }

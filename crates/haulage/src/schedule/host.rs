@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::breaker::Breaker;
 use super::host_caps::HostCaps;
-use super::limit::ANSWER;
-use super::limit::Limit;
+use super::host_limit::ANSWER;
+use super::host_limit::HostLimit;
 use super::lines::Lines;
 use super::overcommit::Overcommit;
 use super::pacer::Pacer;
@@ -123,7 +123,7 @@ pub(super) struct Host<W, L, S> {
     pub(super) stall: StallDetector,
     pub(super) overcommit: Overcommit,
     pub(super) caps: HostCaps,
-    pub(super) limit: Limit,
+    pub(super) limit: HostLimit,
     pub(super) pacer: Pacer,
     /// Until when the next request waits for its pace, and why, if that is long and not told yet.
     pub(super) untold_pace: Option<(Instant, Pace)>,
@@ -156,7 +156,7 @@ impl<W, L, S> Host<W, L, S> {
         key: Arc<str>,
         protocol: Protocol,
         caps: HostCaps,
-        limit: Limit,
+        limit: HostLimit,
         patience: Duration,
     ) -> Self {
         Self {
@@ -305,7 +305,7 @@ impl<W, L, S> Host<W, L, S> {
             self.overcommit.reset();
             return false;
         }
-        let waits = self.is_used() && !self.stall.is_silent(now);
+        let waits = self.is_saturated() && !self.stall.is_silent(now);
         self.overcommit.observe(waits, self.limit.answers(), now)
     }
 
@@ -320,12 +320,12 @@ impl<W, L, S> Host<W, L, S> {
         self.pipe
             .note_head(latency, now, self.meter.bytes(), length);
         let filled = self.pipe.filled(self.trip, self.busy, ANSWER);
-        self.limit.fills(filled);
+        self.limit.set_filled(filled);
     }
 
     /// Returns whether more work waits than may start now: its limit is reached, or its requests
     /// are spread over time.
-    pub(super) fn is_used(&self) -> bool {
+    pub(super) fn is_saturated(&self) -> bool {
         let is_full = self.claimed() >= self.limit() || self.limit.gap().is_some();
         is_full && !self.queue.is_empty()
     }

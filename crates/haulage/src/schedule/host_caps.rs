@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::limit::{self, Limit};
+use super::host_limit::{self, HostLimit};
 use super::{Caps, HostId, Schedule};
 use crate::options::RunOptions;
 
@@ -44,8 +44,8 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         if let Some(per_host) = own.per_host {
             host.caps.per_host = per_host;
             host.caps.streams = per_host;
-            host.caps.start = limit::first(Some(per_host), RunOptions::DEFAULT_SPLIT);
-            host.limit = Limit::new(host.caps.start, per_host, now);
+            host.caps.start = host_limit::first(Some(per_host), RunOptions::DEFAULT_SPLIT);
+            host.limit = HostLimit::new(host.caps.start, per_host, now);
             if self.connects_ahead {
                 host.ahead.left = per_host;
             }

@@ -14,9 +14,9 @@ mod gates;
 mod global_limit;
 mod host;
 mod host_caps;
+mod host_limit;
 pub(crate) mod key;
 mod later;
-mod limit;
 mod lines;
 mod load;
 mod members;
@@ -44,8 +44,8 @@ use self::gates::Gates;
 use self::global_limit::GlobalLimit;
 use self::host::Host;
 use self::host_caps::HostCaps;
+use self::host_limit::HostLimit;
 use self::later::{Due, Later};
-use self::limit::Limit;
 use self::lines::Lines;
 use self::overcommit::Overcommit;
 use self::proxies::Proxies;
@@ -58,7 +58,7 @@ pub(crate) use self::adapt::{Observation, ScheduleEvent};
 pub(crate) use self::busiest::HostLoad;
 pub(crate) use self::host::{ConnectPlan, Protocol};
 pub(crate) use self::host_caps::OwnCaps;
-pub(crate) use self::limit::first;
+pub(crate) use self::host_limit::first;
 pub(crate) use self::load::Load;
 pub(crate) use self::members::Taken;
 pub(crate) use self::proxies::GivenUp;
@@ -479,9 +479,9 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             self.prove(id);
         }
         let host = &mut self.hosts[id.0];
-        let is_used = host.is_used();
+        let is_saturated = host.is_saturated();
         if let Some(latency) = observed.latency.filter(|_| observed.is_ok) {
-            host.limit.answered(latency, observed.now);
+            host.limit.on_response(latency, observed.now);
             self.answers += 1;
         }
         // While it still counts as in flight.
@@ -493,7 +493,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             host.breaker.on_success();
             self.offer(id);
         }
-        self.observe_host(id, is_used, observed.now);
+        self.observe_host(id, is_saturated, observed.now);
         let is_proven = self.hosts[id.0].is_proven;
         let gives_way = others_wait && (turn_is_used_up || !is_proven || self.is_less_urgent(id));
         let next = |lines: &mut Lines<W>, runs: &Runs| lines.pop(|run| runs.rank(run));
@@ -623,7 +623,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             return id;
         }
         let caps = HostCaps::from(&self.caps);
-        let limit = Limit::new(caps.start, caps.per_host, now());
+        let limit = HostLimit::new(caps.start, caps.per_host, now());
         let key: Arc<str> = key.into();
         let patience = first_patience(self.most_unproven());
         let mut host = Host::new(Arc::clone(&key), protocol, caps, limit, patience);
@@ -640,7 +640,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     /// Lets a host begin with this many requests, of which nothing is known yet.
     pub(crate) fn start_with(&mut self, id: HostId, start: usize, now: Instant) {
         let host = &mut self.hosts[id.0];
-        host.limit = Limit::new(start, host.caps.per_host, now);
+        host.limit = HostLimit::new(start, host.caps.per_host, now);
     }
 
     /// Lines a host up for a turn, if it could use one.

@@ -76,7 +76,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
             trip: path.round_trip,
             came: host.came(),
             has_reason: is_calm && (path.is_lossy || is_full),
-            is_used: !is_paced && open > 0 && host.is_used(),
+            is_saturated: !is_paced && open > 0 && host.is_saturated(),
             open,
             most: host.caps.per_host,
         });

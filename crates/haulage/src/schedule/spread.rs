@@ -32,7 +32,7 @@ pub(super) struct Now {
     /// requests.
     pub(super) has_reason: bool,
     /// Whether as many requests as allowed are in flight, and more wait.
-    pub(super) is_used: bool,
+    pub(super) is_saturated: bool,
     /// Connections that are open.
     pub(super) open: usize,
     /// The most connections that are allowed.
@@ -84,7 +84,7 @@ impl Spread {
 
     /// Looks at what has come, and decides how many connections there are to be.
     pub(super) fn look(&mut self, now: Now) {
-        if !now.is_used {
+        if !now.is_saturated {
             // While slots are free, throughput shows nothing about the connections.
             self.since = None;
             return;
@@ -167,7 +167,7 @@ mod tests {
                 trip: Duration::from_millis(100),
                 came,
                 has_reason: path.is_lossy,
-                is_used: true,
+                is_saturated: true,
                 open,
                 most: path.most,
             });
@@ -238,7 +238,7 @@ mod tests {
                 trip: Duration::from_millis(100),
                 came: second,
                 has_reason: true,
-                is_used: false,
+                is_saturated: false,
                 open: 1,
                 most: 16,
             });

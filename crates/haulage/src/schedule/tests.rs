@@ -99,7 +99,7 @@ fn http2_host_starts_with_sixteen_unless_it_refused() {
             let now = Instant::now();
             schedule.hosts[host.0]
                 .limit
-                .refused(now, now, Duration::ZERO);
+                .on_refused(now, now, Duration::ZERO);
         }
         schedule.on_protocol_known(host, Protocol::Shared, None);
         assert_eq!(schedule.hosts[host.0].limit.now(), expected);

@@ -48,7 +48,7 @@ use self::syncing::Syncing;
 pub(crate) use self::syncing::lacks_sync;
 pub(crate) use self::unnamed::WAITING_FOR_NAMES;
 use self::unnamed::{Unnamed, WholePart};
-use self::workspace::{Opened, Space, Whose, make_folder, open_folder};
+use self::workspace::{Opened, RunKind, Space, make_folder, open_folder};
 use self::write_out::WriteOut;
 use super::destination::{Compared, Destination, Lookup, PathKind, Replace, Seen};
 use super::place_of_state::StatePlace;
@@ -115,11 +115,11 @@ impl Directory {
         let reserve = Room::of(options.min_free, root.as_fd());
         reserve.look(root.as_fd()).map_err(failed)?;
         let was_empty = holds_no_files(root.as_fd()).map_err(failed)?;
-        let whose = match options.state_dir {
-            StateDir::Keep => Whose::Lists,
-            StateDir::RemoveWhenDone => Whose::Urls,
+        let kind = match options.state_dir {
+            StateDir::Keep => RunKind::Lists,
+            StateDir::RemoveWhenDone => RunKind::Urls,
         };
-        let opened = workspace::open(root.as_fd(), whose, &options.title);
+        let opened = workspace::open(root.as_fd(), kind, &options.title);
         let (space, moment) = match opened.map_err(|error| unusable(path, error))? {
             Opened::Mine(space, moment) => (space, moment),
             Opened::Busy(owner, mark) => return Err(busy(path, owner.as_ref(), mark.as_deref())),

@@ -2,7 +2,7 @@
 //! connection for them.
 
 use super::Attempt;
-use super::monitor::{Watch, Whose};
+use super::monitor::{BodyOwner, Watch};
 use crate::error::{Error, ErrorKind};
 use crate::fetch::body::ResponseBody;
 use crate::fetch::classify;
@@ -18,7 +18,7 @@ impl Attempt<'_> {
     /// received the other way.
     pub(crate) async fn receive_directly(
         &mut self,
-        whose: &mut Whose<'_>,
+        owner: &mut BodyOwner<'_>,
         body: &mut ResponseBody,
         length: Option<u64>,
         part: &mut PartWriter,
@@ -29,7 +29,7 @@ impl Attempt<'_> {
         };
         // The connection carries only the body itself, without framing.
         let is_bare = body.length().is_some_and(|whole| whole >= length);
-        let (true, Some(transfer)) = (is_bare, whose.transfer().cloned()) else {
+        let (true, Some(transfer)) = (is_bare, owner.transfer().cloned()) else {
             return Ok(false);
         };
         let connection = self.link.connection.as_ref();
@@ -66,7 +66,7 @@ impl Attempt<'_> {
         let copying = part.copy_directly(copy, thread_permit);
         let copied = match watch {
             None => Some(copying.await?),
-            Some(watch) => watch.while_needed(copying, self.run, whose).await?,
+            Some(watch) => watch.while_needed(copying, self.run, owner).await?,
         };
         if let Some(copied) = copied {
             copied.map_err(|error| self.explain(error))?;

@@ -26,13 +26,13 @@ const MIN_BYTES_OF_FIRST_CHECK: u64 = 256 << 10;
 const CHECK_INTERVAL: Duration = Duration::from_millis(25);
 
 /// For whom a body is received.
-pub(crate) enum Whose<'a> {
+pub(crate) enum BodyOwner<'a> {
     Item(&'a mut Item),
     /// A segment of a file that other lanes fetch too.
     Segment(&'a Segments),
 }
 
-impl Whose<'_> {
+impl BodyOwner<'_> {
     pub(crate) fn transfer(&self) -> Option<&Arc<Transfer>> {
         match self {
             Self::Item(item) => item.under_way.as_ref().map(|under_way| &under_way.transfer),
@@ -60,13 +60,13 @@ pub(crate) struct Watch {
 impl Attempt<'_> {
     /// Begins to watch a body that others may take segments of. Several requests on one HTTP/2
     /// connection share what it can bring: there only others than its host do.
-    pub(crate) fn watch(&self, whose: &Whose<'_>, part: &PartWriter) -> Option<Watch> {
+    pub(crate) fn watch(&self, owner: &BodyOwner<'_>, part: &PartWriter) -> Option<Watch> {
         let options = &self.run.options;
         let may_be_split = matches!(self.link.connection, Some(Connection::Http1(_)));
         let is_shared = may_be_split
-            || match whose {
-                Whose::Item(item) => item.joins_mirrors(),
-                Whose::Segment(_) => true,
+            || match owner {
+                BodyOwner::Item(item) => item.joins_mirrors(),
+                BodyOwner::Segment(_) => true,
             };
         let slot = part.slot().filter(|SegmentSlot { segment, .. }| {
             let least = segments::least_of_idle(options.min_split_size);
@@ -75,7 +75,7 @@ impl Attempt<'_> {
         })?;
         let mut interval = tokio::time::interval_at(Instant::now() + FIRST_CHECK, CHECK_INTERVAL);
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let ramp = self.ramp(whose);
+        let ramp = self.ramp(owner);
         let first_loss = match &self.link.connection {
             Some(Connection::Http1(http1)) if ramp.is_some() => http1.first_loss(),
             _ => None,
@@ -96,8 +96,8 @@ impl Attempt<'_> {
     }
 
     /// Begins to follow how an item's own response comes.
-    fn ramp(&self, whose: &Whose<'_>) -> Option<Ramp> {
-        let (Whose::Item(_), Some(transfer)) = (whose, whose.transfer()) else {
+    fn ramp(&self, owner: &BodyOwner<'_>) -> Option<Ramp> {
+        let (BodyOwner::Item(_), Some(transfer)) = (owner, owner.transfer()) else {
             return None;
         };
         let (sent, answered) = (self.link.sent_at?, self.link.headers_at?);
@@ -116,13 +116,13 @@ impl Watch {
         &mut self,
         brings: impl Future<Output = Result<T, Error>>,
         run: &Arc<Run>,
-        whose: &mut Whose<'_>,
+        owner: &mut BodyOwner<'_>,
     ) -> Result<Option<T>, Error> {
         let mut brings = pin!(brings);
         loop {
             tokio::select! {
                 brought = &mut brings => return brought.map(Some),
-                _ = self.interval.tick() => self.look(run, whose),
+                _ = self.interval.tick() => self.look(run, owner),
             }
             if !self.slot.try_extend() {
                 return Ok(None);
@@ -130,15 +130,15 @@ impl Watch {
         }
     }
 
-    fn look(&mut self, run: &Arc<Run>, whose: &mut Whose<'_>) {
+    fn look(&mut self, run: &Arc<Run>, owner: &mut BodyOwner<'_>) {
         let written = self.slot.segment.written();
         if !std::mem::replace(&mut self.has_looked, true)
             && written.end - written.start < MIN_BYTES_OF_FIRST_CHECK
         {
             return;
         }
-        match whose {
-            Whose::Item(item) => {
+        match owner {
+            BodyOwner::Item(item) => {
                 let is_lossy = self.first_loss.as_mut().and_then(FirstLoss::look);
                 run.watch(
                     item,
@@ -151,7 +151,7 @@ impl Watch {
                     self.first_loss = None;
                 }
             }
-            Whose::Segment(segments) => run.watch_segment(segments, self.slot.segment.speed()),
+            BodyOwner::Segment(segments) => run.watch_segment(segments, self.slot.segment.speed()),
         }
         if let Some(window) = &mut self.window {
             window.bound(self.slot.segment.left_before_successor());

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::Attempt;
 use super::link::Link;
-use super::monitor::Whose;
+use super::monitor::BodyOwner;
 use crate::engine::item::Item;
 use crate::engine::item::attempt::AttemptEnd;
 use crate::error::Error;
@@ -64,7 +64,7 @@ impl Attempt<'_> {
         };
         self.reserve_memory(&part, head, &entity).await?;
         let part = self
-            .receive(Whose::Item(item), body, entity.length, part)
+            .receive(BodyOwner::Item(item), body, entity.length, part)
             .await?;
         match item.segments.clone() {
             Some(segments) => {
@@ -99,12 +99,12 @@ impl Attempt<'_> {
     /// A part with which others can go on is kept then.
     pub(crate) async fn receive(
         &mut self,
-        whose: Whose<'_>,
+        owner: BodyOwner<'_>,
         body: &mut ResponseBody,
         length: Option<u64>,
         mut part: PartWriter,
     ) -> Result<PartWriter, Error> {
-        let received = self.receive_into(whose, body, length, &mut part).await;
+        let received = self.receive_into(owner, body, length, &mut part).await;
         match received {
             Ok(()) => Ok(part),
             Err(error) => {
@@ -117,14 +117,14 @@ impl Attempt<'_> {
 
     async fn receive_into(
         &mut self,
-        mut whose: Whose<'_>,
+        mut owner: BodyOwner<'_>,
         body: &mut ResponseBody,
         length: Option<u64>,
         part: &mut PartWriter,
     ) -> Result<(), Error> {
-        let mut watch = self.watch(&whose, part);
+        let mut watch = self.watch(&owner, part);
         if self
-            .receive_directly(&mut whose, body, length, part, &mut watch)
+            .receive_directly(&mut owner, body, length, part, &mut watch)
             .await?
         {
             return Ok(());
@@ -133,8 +133,8 @@ impl Attempt<'_> {
             let copied = self.copy_ready(body, part).await?;
             if copied > 0 {
                 self.link.received += copied;
-                self.check_size(self.link.received, &whose)?;
-                if let Some(transfer) = whose.transfer() {
+                self.check_size(self.link.received, &owner)?;
+                if let Some(transfer) = owner.transfer() {
                     transfer.add(copied);
                 }
                 continue;
@@ -143,14 +143,14 @@ impl Attempt<'_> {
             let next = match &mut watch {
                 None => Some(next.await?),
                 // One wait across all checks: a new wait for each would restart the timeout.
-                Some(watch) => watch.while_needed(next, self.run, &mut whose).await?,
+                Some(watch) => watch.while_needed(next, self.run, &mut owner).await?,
             };
             let Some(next) = next else { break };
             let Some((bytes, permit)) = next else {
                 return Ok(());
             };
             self.link.received += bytes.len() as u64;
-            self.check_size(self.link.received, &whose)?;
+            self.check_size(self.link.received, &owner)?;
             if let Some(memory) = &self.run.parts.storage.memory {
                 let grows = memory.grow(part.number(), self.link.received);
                 self.link.idle.paused(grows).await?;
@@ -158,7 +158,7 @@ impl Attempt<'_> {
             let length = bytes.len() as u64;
             self.throttle.consumed(&permit, length);
             self.link.idle.paused(part.write(bytes)).await?;
-            if let Some(transfer) = whose.transfer() {
+            if let Some(transfer) = owner.transfer() {
                 transfer.add(length);
             }
         }
@@ -168,12 +168,12 @@ impl Attempt<'_> {
     }
 
     /// Checks the bytes of a response that have come so far.
-    fn check_size(&self, received: u64, whose: &Whose<'_>) -> Result<(), Error> {
+    fn check_size(&self, received: u64, owner: &BodyOwner<'_>) -> Result<(), Error> {
         size::check(received, self.run.options.max_size)?;
-        match whose {
+        match owner {
             // A decoded file is usually longer than its response.
-            Whose::Item(item) => size::check_so_far(received, item.request.size()),
-            Whose::Segment(_) => Ok(()),
+            BodyOwner::Item(item) => size::check_so_far(received, item.request.size()),
+            BodyOwner::Segment(_) => Ok(()),
         }
     }
 }

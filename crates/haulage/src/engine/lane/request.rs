@@ -82,8 +82,8 @@ impl Link {
             };
             match sent {
                 // On a new connection it is the answer, whatever it is.
-                Ok((head, _)) if self.is_reused && is_unasked(&head) => {
-                    self.make_way(run, resends, classify::closed_before_request())?;
+                Ok((head, _)) if self.is_reused && is_unsolicited(&head) => {
+                    self.prepare_resend(run, resends, classify::closed_before_request())?;
                 }
                 Ok(mut answer) => {
                     if let Some(jar) = to.cookies(run.options.cookies.as_ref()) {
@@ -108,7 +108,7 @@ impl Link {
                     return Ok(Some(answer));
                 }
                 Err(failure) => {
-                    if let Err(error) = self.make_way(run, resends, failure) {
+                    if let Err(error) = self.prepare_resend(run, resends, failure) {
                         return Err(self.explain_silence(error).await);
                     }
                 }
@@ -184,7 +184,12 @@ impl Link {
     ///
     /// # Errors
     /// When the request may not be resent, so that its attempt fails.
-    fn make_way(&mut self, run: &Run, resends: &mut u32, failure: SendError) -> Result<(), Error> {
+    fn prepare_resend(
+        &mut self,
+        run: &Run,
+        resends: &mut u32,
+        failure: SendError,
+    ) -> Result<(), Error> {
         let (unprocessed, error) = match failure {
             SendError::NotProcessed(unprocessed, error) => (Some(unprocessed), error),
             // Closed while it was idle, most likely: that says nothing about this request (RFC 9112
@@ -226,6 +231,6 @@ impl Link {
 
 /// Returns whether a response on a connection that has had others may be one that no request asked
 /// for.
-fn is_unasked(head: &Head) -> bool {
-    head::may_be_unasked(head.status, head.version, &head.fields)
+fn is_unsolicited(head: &Head) -> bool {
+    head::may_be_unsolicited(head.status, head.version, &head.fields)
 }

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use http::StatusCode;
 
 use super::Attempt;
-use super::monitor::Whose;
+use super::monitor::BodyOwner;
 use crate::engine::item::Item;
 use crate::engine::item::attempt::AttemptEnd;
 use crate::engine::item::range_request::RangeRequest;
@@ -131,7 +131,7 @@ impl Attempt<'_> {
                 .writer
                 .write_segment(range.clone(), item.mirrors.at(), &kept, content);
         let part = self
-            .receive(Whose::Item(item), body, Some(length), part)
+            .receive(BodyOwner::Item(item), body, Some(length), part)
             .await?;
         if let Some(segments) = item.segments.clone() {
             part.keep_if_shared().await?;

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue};
 
 use super::Attempt;
 use super::interruption::Interruption;
-use super::monitor::Whose;
+use super::monitor::BodyOwner;
 use crate::engine::item::Segments;
 use crate::engine::item::range_request::add_range;
 use crate::engine::segments::sources::Source;
@@ -151,7 +151,7 @@ impl Attempt<'_> {
         };
         let length = range.end - range.start;
         let part = self
-            .receive(Whose::Segment(segments), &mut body, Some(length), part)
+            .receive(BodyOwner::Segment(segments), &mut body, Some(length), part)
             .await?;
         let missing = part.left();
         let segment = part.segment();

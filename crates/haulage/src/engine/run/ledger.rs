@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 
 use tokio_util::sync::CancellationToken;
 
+use super::backlog::{Backlog, Entry};
 use super::event_queue::EventQueue;
-use super::window::{Entry, Window};
 use crate::error::Error;
 use crate::event::Event;
 use crate::outcome::Outcome;
@@ -17,7 +17,7 @@ use crate::state::{PriorRecord, State};
 
 /// The ledger of a run.
 pub(crate) struct Ledger {
-    window: Window,
+    backlog: Backlog,
     pub(crate) events: EventQueue,
     /// The records of earlier runs, and for later ones; `None` if nothing is recorded.
     state: Option<Arc<State>>,
@@ -62,7 +62,7 @@ impl Ledger {
     ) -> Self {
         let (state, first_row) = records.unzip();
         Self {
-            window: Window::default(),
+            backlog: Backlog::default(),
             events: EventQueue::default(),
             state,
             first_row: first_row.unwrap_or_default(),
@@ -88,13 +88,13 @@ impl Ledger {
         if let Some(state) = &self.state {
             state.wait_for_room();
         }
-        self.window.enter(slots_are_free, is_paused)
+        self.backlog.enter(slots_are_free, is_paused)
     }
 
     /// Returns whether more rows may be read now, or room may be made for them while
     /// `slots_are_free`.
     pub(crate) fn may_enter(&self, slots_are_free: impl Fn() -> bool) -> bool {
-        self.window.may_enter(slots_are_free)
+        self.backlog.may_enter(slots_are_free)
     }
 
     /// Returns the number of the next row: one more than that of the row before it, unless it has a
@@ -137,7 +137,7 @@ impl Ledger {
 
     /// Expects no more rows.
     pub(crate) fn input_ended(&self) -> Consequence {
-        Consequence::of(self.window.input_ended())
+        Consequence::of(self.backlog.input_ended())
     }
 
     /// Returns how many rows the input has; `None` before all of it has been read.
@@ -208,19 +208,19 @@ impl Ledger {
 
     /// Settles a row that has been told of.
     pub(crate) fn settle(&self) -> Consequence {
-        Consequence::of(self.window.settle())
+        Consequence::of(self.backlog.settle())
     }
 
     /// Drops a row without a word: it had not started when the run was stopped.
     pub(crate) fn forget(&self) -> Consequence {
         self.all_present.store(false, Ordering::Release);
-        self.window.leave(1);
-        Consequence::of(self.window.forget())
+        self.backlog.leave(1);
+        Consequence::of(self.backlog.forget())
     }
 
     /// Takes no more rows, since the run is being stopped.
     pub(crate) fn close(&self) -> Consequence {
-        Consequence::of(self.window.cancel())
+        Consequence::of(self.backlog.cancel())
     }
 
     /// Tells the caller what has happened.
@@ -234,7 +234,7 @@ impl Ledger {
     /// Notes that so many outcomes have left the engine: there is room for as many rows.
     pub(crate) fn received(&self, outcomes: usize) {
         if outcomes > 0 {
-            self.window.leave(outcomes);
+            self.backlog.leave(outcomes);
         }
     }
 
@@ -251,29 +251,29 @@ impl Ledger {
 
     /// Notes that so many rows wait on the disk from now on.
     pub(crate) fn spilled(&self, rows: usize) {
-        self.window.set_aside(rows);
+        self.backlog.set_aside(rows);
     }
 
     /// Notes that so many rows have come back from the disk.
     pub(crate) fn restored(&self, rows: usize) {
-        self.window.come_back(rows);
+        self.backlog.come_back(rows);
     }
 
     /// Returns how many rows have ended with an outcome, and how many of those have failed.
     pub(crate) fn ended(&self) -> (u64, u64) {
         let failed = self.failures.load(Ordering::Relaxed);
         // A failure is counted before its row is.
-        (self.window.settled().max(failed), failed)
+        (self.backlog.settled().max(failed), failed)
     }
 
     /// Returns whether rows have been read that have no outcome.
     pub(crate) fn has_open_rows(&self) -> bool {
-        self.window.has_open_rows()
+        self.backlog.has_open_rows()
     }
 
     /// Returns whether more rows may come back.
     pub(crate) fn has_room(&self) -> bool {
-        self.window.has_room()
+        self.backlog.has_room()
     }
 }
 

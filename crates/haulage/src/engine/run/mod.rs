@@ -1,6 +1,7 @@
 //! What a run consists of: services, each of which owns what it locks. Where several of them meet,
 //! `intake` and `lifecycle` tell.
 
+pub(crate) mod backlog;
 pub(crate) mod control;
 pub(crate) mod event_queue;
 pub(crate) mod folder;
@@ -12,7 +13,6 @@ pub(crate) mod runs;
 pub(crate) mod sampler;
 pub(crate) mod sources;
 pub(crate) mod spill;
-pub(crate) mod window;
 pub(crate) mod work;
 
 use std::fmt;

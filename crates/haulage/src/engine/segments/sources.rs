@@ -22,10 +22,10 @@ pub(crate) struct Source {
 /// All sources of one file. The first is that of the item's own response, which counts as one of
 /// its active segments.
 #[derive(Debug)]
-pub(crate) struct Sources(Vec<Place>);
+pub(crate) struct Sources(Vec<SourceLoad>);
 
 #[derive(Debug)]
-struct Place {
+struct SourceLoad {
     source: Arc<Source>,
     /// How many lanes are receiving from there.
     active: usize,
@@ -39,31 +39,31 @@ impl Sources {
     /// Creates the sources of a file. `first`, from which the item's own response comes, may have
     /// as many segments at once as given; the others may have any number, and have none so far.
     pub(crate) fn new(first: (Source, usize), others: impl IntoIterator<Item = Source>) -> Self {
-        let place = |(source, most)| Place {
+        let load = |(source, most)| SourceLoad {
             source: Arc::new(source),
             active: 0,
             queued: 0,
             most,
         };
         let others = others.into_iter().map(|source| (source, usize::MAX));
-        let mut places: Vec<_> = [first].into_iter().chain(others).map(place).collect();
-        places[0].active = 1;
-        Self(places)
+        let mut loads: Vec<_> = [first].into_iter().chain(others).map(load).collect();
+        loads[0].active = 1;
+        Self(loads)
     }
 
     /// Returns how many lanes are receiving from any source.
     pub(crate) fn active(&self) -> usize {
-        self.0.iter().map(|place| place.active).sum()
+        self.0.iter().map(|load| load.active).sum()
     }
 
     /// Returns how many segments are being received or wait for a lane.
     pub(crate) fn busy(&self) -> usize {
-        self.0.iter().map(Place::busy).sum()
+        self.0.iter().map(SourceLoad::busy).sum()
     }
 
     /// Returns whether segments may be requested from more than one source.
     pub(crate) fn are_several(&self) -> bool {
-        self.0.iter().filter(|place| place.most > 0).count() > 1
+        self.0.iter().filter(|load| load.most > 0).count() > 1
     }
 
     pub(crate) fn get(&self, at: usize) -> Arc<Source> {
@@ -71,16 +71,16 @@ impl Sources {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Source> {
-        self.0.iter().map(|place| &*place.source)
+        self.0.iter().map(|load| &*load.source)
     }
 
     /// Returns the index of the source with the least to do that may have more segments and has
     /// idle lanes; `None` if there is none. `idle` is the number of idle lanes of each source.
     pub(crate) fn idlest(&self, idle: &[usize]) -> Option<usize> {
-        let places = self.0.iter().zip(idle).enumerate();
-        let (at, _) = places
-            .filter(|(_, (place, idle))| **idle > 0 && place.has_room())
-            .min_by_key(|(_, (place, _))| place.busy())?;
+        let loads = self.0.iter().zip(idle).enumerate();
+        let (at, _) = loads
+            .filter(|(_, (load, idle))| **idle > 0 && load.has_room())
+            .min_by_key(|(_, (load, _))| load.busy())?;
         Some(at)
     }
 
@@ -115,11 +115,11 @@ impl Sources {
     /// Notes that a segment has ended, or, if not `was_active`, was taken from the queue without
     /// having begun.
     pub(crate) fn end(&mut self, at: usize, was_active: bool) {
-        let place = &mut self.0[at];
+        let load = &mut self.0[at];
         if was_active {
-            place.active -= 1;
+            load.active -= 1;
         } else {
-            place.queued -= 1;
+            load.queued -= 1;
         }
     }
 
@@ -127,8 +127,8 @@ impl Sources {
     /// the others. The source of the item's own response keeps at least one.
     pub(crate) fn refuse(&mut self, at: usize) {
         let least = usize::from(at == 0);
-        let place = &mut self.0[at];
-        place.most = place.most.min(place.active.saturating_sub(1)).max(least);
+        let load = &mut self.0[at];
+        load.most = load.most.min(load.active.saturating_sub(1)).max(least);
     }
 
     /// Replaces a source that has redirected elsewhere.
@@ -138,12 +138,12 @@ impl Sources {
 
     /// Returns how many segments all sources may have at once.
     pub(crate) fn most(&self) -> usize {
-        let most = self.0.iter().map(|place| place.most);
+        let most = self.0.iter().map(|load| load.most);
         most.fold(0, usize::saturating_add)
     }
 }
 
-impl Place {
+impl SourceLoad {
     fn busy(&self) -> usize {
         self.active + self.queued
     }

@@ -118,7 +118,7 @@ fn work_waits_for_the_connection_that_is_opened_for_it() {
     let id = host(&mut schedule);
     assert!(schedule.on_connected_ahead(id, &9));
     assert_eq!(opens(&mut schedule), (0, 0));
-    schedule.hosts[id.0].limit = Limit::new(8, 16, Instant::now());
+    schedule.hosts[id.0].limit = HostLimit::new(8, 16, Instant::now());
     schedule.offer(id);
     let more = grants(&mut schedule);
     assert!(matches!(more[0], Grant::Resume { lane: 9, .. }));

@@ -23,7 +23,7 @@ struct Row {
 
 /// What a host does with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Habit {
+enum HostKind {
     Fast,
     Slow,
     /// It answers this many requests at once, and refuses all others.
@@ -65,7 +65,7 @@ struct Simulation {
     start: Instant,
     now: Instant,
     caps: Caps,
-    habits: Vec<Habit>,
+    kinds: Vec<HostKind>,
     runs: Vec<Run>,
     /// By the time at which they end.
     flights: BTreeMap<(Instant, u64), Flight>,
@@ -89,14 +89,14 @@ impl Simulation {
             delay: Duration::ZERO,
         };
         let mut schedule = Schedule::new(caps, Arc::default(), start);
-        let habits = (0..HOSTS).map(|_| match random.u8(0..8) {
-            0..4 => Habit::Fast,
-            4 => Habit::Slow,
-            5 => Habit::Bears(random.usize(1..4)),
-            6 => Habit::Silent,
-            _ => Habit::DownUntil(random.u64(0..20_000)),
+        let kinds = (0..HOSTS).map(|_| match random.u8(0..8) {
+            0..4 => HostKind::Fast,
+            4 => HostKind::Slow,
+            5 => HostKind::Bears(random.usize(1..4)),
+            6 => HostKind::Silent,
+            _ => HostKind::DownUntil(random.u64(0..20_000)),
         });
-        let habits = habits.collect();
+        let kinds = kinds.collect();
         let runs = (0..random.usize(1..6)).map(|_| {
             let priority = [Priority::Low, Priority::Normal, Priority::High][random.usize(0..3)];
             let jobs = [usize::MAX, 1, 3][random.usize(0..3)];
@@ -115,7 +115,7 @@ impl Simulation {
             start,
             now: start,
             caps,
-            habits,
+            kinds,
             runs,
             flights: BTreeMap::new(),
             lanes: 0,
@@ -296,12 +296,12 @@ impl Simulation {
         let at_host = |flight: &&Flight| flight.row.host == row.host;
         let others = self.flights.values().filter(at_host).count();
         let elapsed = u64::try_from((self.now - self.start).as_millis()).unwrap();
-        let (is_fine, takes) = match self.habits[usize::try_from(row.host).unwrap()] {
-            Habit::Fast => (true, self.random.u64(1..50)),
-            Habit::Slow => (true, self.random.u64(500..5000)),
-            Habit::Bears(most) => (others < most, 20),
-            Habit::Silent => (true, self.random.u64(10_000..40_000)),
-            Habit::DownUntil(until) => (elapsed > until, 5),
+        let (is_fine, takes) = match self.kinds[usize::try_from(row.host).unwrap()] {
+            HostKind::Fast => (true, self.random.u64(1..50)),
+            HostKind::Slow => (true, self.random.u64(500..5000)),
+            HostKind::Bears(most) => (others < most, 20),
+            HostKind::Silent => (true, self.random.u64(10_000..40_000)),
+            HostKind::DownUntil(until) => (elapsed > until, 5),
         };
         self.order += 1;
         let ends = (self.now + Duration::from_millis(takes), self.order);

@@ -38,7 +38,7 @@ const ATTEMPTS: u32 = 1000;
 
 /// The kind of run that uses a folder of parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Whose {
+pub(super) enum RunKind {
     /// The one run that records lists.
     Lists,
     /// A run of URLs, of which there may be any number.
@@ -72,11 +72,11 @@ pub(super) enum Opened {
 }
 
 /// Opens the workspace of a destination, and makes what is missing of it.
-pub(super) fn open(root: BorrowedFd<'_>, whose: Whose, title: &str) -> io::Result<Opened> {
+pub(super) fn open(root: BorrowedFd<'_>, kind: RunKind, title: &str) -> io::Result<Opened> {
     let owner = Owner::this(title);
     let mut attempts = 0;
     loop {
-        match try_open(root, whose, &owner) {
+        match try_open(root, kind, &owner) {
             Err(error) if error.kind() == io::ErrorKind::NotFound && attempts < ATTEMPTS => {
                 attempts += 1;
             }
@@ -85,7 +85,7 @@ pub(super) fn open(root: BorrowedFd<'_>, whose: Whose, title: &str) -> io::Resul
     }
 }
 
-fn try_open(root: BorrowedFd<'_>, whose: Whose, owner: &Owner) -> io::Result<Opened> {
+fn try_open(root: BorrowedFd<'_>, kind: RunKind, owner: &Owner) -> io::Result<Opened> {
     let workspace = made_folder(root, WORKSPACE)?;
     let all = made_folder(workspace.as_fd(), PARTS)?;
     let moment = Moment::of(&all)?;
@@ -93,18 +93,18 @@ fn try_open(root: BorrowedFd<'_>, whose: Whose, owner: &Owner) -> io::Result<Ope
         // A run that has ended meanwhile removed it.
         return Err(io::ErrorKind::NotFound.into());
     }
-    let (parts, own, lock) = match whose {
-        Whose::Lists => match lock::take(workspace.as_fd(), LOCK, owner)? {
+    let (parts, own, lock) = match kind {
+        RunKind::Lists => match lock::take(workspace.as_fd(), LOCK, owner)? {
             Taken::Busy(owner, mark) => return Ok(Opened::Busy(owner, mark)),
             Taken::Mine(lock) => (all.try_clone()?, None, lock),
         },
-        Whose::Urls => {
+        RunKind::Urls => {
             let (folder, name, lock) = own_folder(all.as_fd(), owner)?;
             (folder, Some(name), lock)
         }
     };
     let (left, has_others) = others(all.as_fd(), own.as_deref())?;
-    let has_others = has_others || whose == Whose::Urls && is_busy(workspace.as_fd());
+    let has_others = has_others || kind == RunKind::Urls && is_busy(workspace.as_fd());
     let locks = Locks {
         files: lock.is_real,
         ranges: lock.has_posix(),

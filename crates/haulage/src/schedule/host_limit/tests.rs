@@ -11,7 +11,7 @@ const LATENCY: Duration = Duration::from_millis(100);
 
 /// A server that is always busy, in rounds of its latency.
 struct Rounds {
-    limit: Limit,
+    limit: HostLimit,
     now: Instant,
     bytes: u64,
 }
@@ -20,7 +20,7 @@ impl Rounds {
     fn new(start: usize, most: usize) -> Self {
         let now = Instant::now();
         Self {
-            limit: Limit::new(start, most, now),
+            limit: HostLimit::new(start, most, now),
             now,
             bytes: 0,
         }
@@ -45,15 +45,15 @@ impl Rounds {
         self.now += latency.max(self.limit.gap().unwrap_or_default());
         let mut why = None;
         for _ in 0..self.limit.now() {
-            self.limit.answered(latency, self.now);
+            self.limit.on_response(latency, self.now);
             self.bytes += bytes;
-            why = self.limit.look(self.now, self.bytes, true).or(why);
+            why = self.limit.update(self.now, self.bytes, true).or(why);
         }
         why
     }
 
-    fn refused(&mut self) -> Option<Why> {
-        self.limit.refused(self.now, self.now, Duration::ZERO)
+    fn on_refused(&mut self) -> Option<Why> {
+        self.limit.on_refused(self.now, self.now, Duration::ZERO)
     }
 
     /// Runs rounds until the limit changes, and returns why; `None` if it does not within so many.
@@ -83,7 +83,7 @@ fn half_a_leap_is_kept_where_it_brings_more() {
     for _ in 0..5 {
         server.round(4096, LATENCY * 5 / 4);
     }
-    assert_eq!((server.limit.now(), server.limit.good), (8, 8.0));
+    assert_eq!((server.limit.now(), server.limit.last_good), (8, 8.0));
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn link_that_few_requests_fill_gets_no_leap() {
     let full = 6.0 * (BODY + ANSWER) as f64 / LATENCY.as_secs_f64();
     for (rate, expected) in [(full, 6), (full / 2.0, 12)] {
         let mut server = Rounds::new(4, 16);
-        server.limit.fills(Some(Filled { by: 6.0, rate }));
+        server.limit.set_filled(Some(Filled { by: 6.0, rate }));
         assert_eq!(server.until_change(BODY, 10), Some(Why::Grows));
         assert_eq!(server.limit.now(), 6);
         server.round(BODY, LATENCY);
@@ -100,14 +100,14 @@ fn link_that_few_requests_fill_gets_no_leap() {
         assert_eq!(server.limit.now(), expected, "{rate}");
     }
     let mut wide = Rounds::new(4, 16);
-    wide.limit.fills(Some(Filled {
+    wide.limit.set_filled(Some(Filled {
         by: 30.0,
         rate: full,
     }));
     wide.until_change(BODY, 10);
     assert_eq!(wide.limit.now(), 16);
     let mut narrow = Rounds::new(4, 16);
-    narrow.limit.fills(Some(Filled {
+    narrow.limit.set_filled(Some(Filled {
         by: -3.0,
         rate: full,
     }));
@@ -152,13 +152,16 @@ fn a_refusal_halves_it_once_for_all_that_were_under_way() {
     let mut server = Rounds::new(16, 16);
     let sent = server.now;
     server.now += LATENCY;
-    assert_eq!(server.refused(), Some(Why::Refused));
+    assert_eq!(server.on_refused(), Some(Why::Refused));
     assert_eq!(server.limit.now(), 8);
     for _ in 0..7 {
-        assert_eq!(server.limit.refused(sent, server.now, Duration::ZERO), None);
+        assert_eq!(
+            server.limit.on_refused(sent, server.now, Duration::ZERO),
+            None
+        );
     }
     server.now += LATENCY;
-    assert_eq!(server.refused(), Some(Why::Refused));
+    assert_eq!(server.on_refused(), Some(Why::Refused));
     assert_eq!(server.limit.now(), 4);
 }
 
@@ -166,7 +169,7 @@ fn a_refusal_halves_it_once_for_all_that_were_under_way() {
 fn what_was_only_tried_is_given_up_alone() {
     let mut server = Rounds::that_tries(9);
     server.now += LATENCY;
-    assert_eq!(server.refused(), Some(Why::Refused));
+    assert_eq!(server.on_refused(), Some(Why::Refused));
     assert_eq!(server.limit.now(), 8);
 }
 
@@ -174,7 +177,7 @@ fn what_was_only_tried_is_given_up_alone() {
 fn what_has_gone_well_for_long_is_halved_too() {
     let mut server = Rounds::new(16, 16);
     server.now += LATENCY;
-    server.refused();
+    server.on_refused();
     while server.limit.now() < 15 {
         server.round(4096, LATENCY);
     }
@@ -183,7 +186,7 @@ fn what_has_gone_well_for_long_is_halved_too() {
         assert_eq!(server.round(4096, LATENCY), None);
     }
     server.now += LATENCY;
-    server.refused();
+    server.on_refused();
     assert_eq!(server.limit.now(), 8);
 }
 
@@ -202,7 +205,7 @@ fn what_was_dear_in_vain_is_tried_rarely_until_it_is_of_use() {
     let mut server = Rounds::that_tries(9);
     server.now += LATENCY;
     let dear = Duration::from_secs(1);
-    server.limit.refused(server.now, server.now, dear);
+    server.limit.on_refused(server.now, server.now, dear);
     let pauses = |server: &mut Rounds| {
         let since = server.now;
         assert_eq!(server.until_change(4096, 1000), Some(Why::Grows));
@@ -211,7 +214,7 @@ fn what_was_dear_in_vain_is_tried_rarely_until_it_is_of_use() {
     assert!(pauses(&mut server) > 10 * dear);
     // The trial went well: from then on the refusal costs nothing.
     assert_eq!(server.until_change(4096, 30), Some(Why::Grows));
-    assert_eq!(server.limit.price, Duration::ZERO);
+    assert_eq!(server.limit.penalty, Duration::ZERO);
 }
 
 #[test]
@@ -222,7 +225,7 @@ fn below_one_at_a_time_there_are_pauses_but_no_endless_ones() {
     let mut gaps = Vec::new();
     for _ in 0..40 {
         server.now += LATENCY;
-        server.refused();
+        server.on_refused();
         assert_eq!(server.limit.now(), 1);
         gaps.extend(server.limit.gap());
     }
@@ -250,7 +253,7 @@ fn after_an_outage_it_begins_anew_with_one_at_a_time() {
         .is_none_or(|gap| gap < Duration::from_secs(4))
     {
         server.now += LATENCY;
-        server.refused();
+        server.on_refused();
     }
     assert_eq!(server.round(4096, LATENCY), Some(Why::Grows));
     assert_eq!((server.limit.now(), server.limit.gap()), (1, None));
@@ -260,11 +263,11 @@ fn after_an_outage_it_begins_anew_with_one_at_a_time() {
     for expected in [Some(Why::Grows), None] {
         for _ in 0..100 {
             server.now += LATENCY;
-            server.refused();
+            server.on_refused();
         }
         assert_eq!(server.round(4096, LATENCY), expected);
     }
-    assert!(server.limit.level < 0.1, "{:?}", server.limit);
+    assert!(server.limit.window < 0.1, "{:?}", server.limit);
 }
 
 #[test]
@@ -273,13 +276,13 @@ fn answers_from_before_an_outage_do_not_hide_it() {
     server.round(4096, LATENCY);
     for refusal in 0..40 {
         server.now += LATENCY / 10;
-        server.refused();
+        server.on_refused();
         if refusal % 4 == 0 {
             // Its request was sent before the refusals.
-            server.limit.answered(LATENCY, server.now);
+            server.limit.on_response(LATENCY, server.now);
         }
     }
-    assert!(server.limit.level < 1.0, "{:?}", server.limit);
+    assert!(server.limit.window < 1.0, "{:?}", server.limit);
     assert_eq!(server.round(4096, LATENCY), Some(Why::Grows));
     assert_eq!((server.limit.now(), server.limit.gap()), (1, None));
 }
@@ -301,13 +304,13 @@ fn what_was_halved_is_spread_until_an_answer_comes() {
     }
     assert_eq!((server.limit.now(), server.limit.gap()), (16, None));
     server.now += LATENCY;
-    server.refused();
+    server.on_refused();
     assert_eq!(server.limit.now(), 8);
     assert_eq!(server.limit.gap(), Some(LATENCY / 8));
     // A request sent before the refusal shows nothing.
-    server.limit.answered(LATENCY, server.now + LATENCY / 2);
+    server.limit.on_response(LATENCY, server.now + LATENCY / 2);
     assert_eq!(server.limit.gap(), Some(LATENCY / 8));
-    server.limit.answered(LATENCY, server.now + LATENCY * 2);
+    server.limit.on_response(LATENCY, server.now + LATENCY * 2);
     assert_eq!(server.limit.gap(), None);
 }
 
@@ -317,20 +320,20 @@ fn what_is_not_used_is_not_raised() {
     for _ in 0..100 {
         server.now += LATENCY;
         for _ in 0..4 {
-            server.limit.answered(LATENCY, server.now);
-            assert_eq!(server.limit.look(server.now, 0, false), None);
+            server.limit.on_response(LATENCY, server.now);
+            assert_eq!(server.limit.update(server.now, 0, false), None);
         }
     }
 }
 
 #[test]
 fn long_bodies_are_looked_at_while_they_come() {
-    let (mut limit, start) = (Limit::new(4, 16, Instant::now()), Instant::now());
+    let (mut limit, start) = (HostLimit::new(4, 16, Instant::now()), Instant::now());
     let mut limits = Vec::new();
     let mut bytes = 0;
     for tick in 1..20 {
         bytes += 1_000_000 * limit.now() as u64;
-        limit.look(start + tick * Duration::from_millis(250), bytes, true);
+        limit.update(start + tick * Duration::from_millis(250), bytes, true);
         limits.push(limit.now());
     }
     assert!(limits.is_sorted());
@@ -360,27 +363,27 @@ proptest! {
         all in proptest::collection::vec((0u64..1000, happens()), 0..300),
     ) {
         let mut now = Instant::now();
-        let mut limit = Limit::new(start, most, now);
+        let mut limit = HostLimit::new(start, most, now);
         let mut bytes = 0;
         for (passed, happens) in all {
             now += Duration::from_millis(passed);
-            let before = limit.level;
+            let before = limit.window;
             match happens {
                 Happens::Answer(latency) => {
-                    limit.answered(Duration::from_millis(latency), now);
-                    prop_assert!(limit.level.to_bits() == before.to_bits());
+                    limit.on_response(Duration::from_millis(latency), now);
+                    prop_assert!(limit.window.to_bits() == before.to_bits());
                 }
                 Happens::Refusal(ago) => {
                     let sent = now.checked_sub(Duration::from_millis(ago)).unwrap_or(now);
-                    limit.refused(sent, now, Duration::ZERO);
-                    prop_assert!(limit.level <= before);
+                    limit.on_refused(sent, now, Duration::ZERO);
+                    prop_assert!(limit.window <= before);
                 }
-                Happens::Look(more, is_used) => {
+                Happens::Look(more, is_saturated) => {
                     bytes += more;
-                    let why = limit.look(now, bytes, is_used);
+                    let why = limit.update(now, bytes, is_saturated);
                     // After an outage it begins again with one request, even if no more wait.
-                    prop_assert!(is_used || why.is_none() || limit.level <= 1.0);
-                    prop_assert!(limit.level <= (LEAP as f64 * before).max(1.0));
+                    prop_assert!(is_saturated || why.is_none() || limit.window <= 1.0);
+                    prop_assert!(limit.window <= (LEAP as f64 * before).max(1.0));
                 }
             }
             prop_assert!((1..=most).contains(&limit.now()));
@@ -398,8 +401,8 @@ fn raise_is_spread_over_one_round_trip_only() {
     // The limit of all hosts together allows no more requests at once than before.
     for _ in 0..16 {
         server.now += LATENCY / 4;
-        server.limit.answered(LATENCY, server.now);
-        server.limit.look(server.now, 0, false);
+        server.limit.on_response(LATENCY, server.now);
+        server.limit.update(server.now, 0, false);
     }
     assert_eq!(server.limit.gap(), None);
 }

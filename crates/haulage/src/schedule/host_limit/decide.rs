@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Limit, PAUSES, Phase, START};
+use super::{FIRST_PAUSE, HostLimit, Phase, START};
 use crate::event::LimitChange as Why;
 
 /// The limit doubles again if the last doubling raised throughput by this factor.
@@ -20,20 +20,20 @@ pub(in crate::schedule) const LEAP: usize = 4;
 /// earlier request contributes.
 const WORTH: f64 = 0.5;
 
-impl Limit {
+impl HostLimit {
     /// Returns whether the first good answers may raise it by a leap, where this is the round trip.
     pub(in crate::schedule) fn may_leap(&self, trip: Duration) -> bool {
-        let is_first = matches!(self.phase, Phase::Doubling { before: None });
-        is_first && self.cut.is_none() && trip.as_secs_f64() >= FAR
+        let is_first = matches!(self.phase, Phase::SlowStart { before: None });
+        is_first && self.recovery_start.is_none() && trip.as_secs_f64() >= FAR
     }
 
     /// Decides what is done next: this much came in a second of a round that is over.
     pub(super) fn decide(&mut self, rate: f64, is_slower: bool, now: Instant) -> Why {
         let is_good = match self.phase {
-            Phase::Doubling { before } => self.double(before, rate, is_slower, now),
-            Phase::Leaping { before } => self.leap(before, rate, is_slower, now),
-            Phase::Filling { rate: full } => {
-                if rate >= full * DOUBLES && self.level < self.most as f64 {
+            Phase::SlowStart { before } => self.double(before, rate, is_slower, now),
+            Phase::Leap { before } => self.leap(before, rate, is_slower, now),
+            Phase::Fill { rate: full } => {
+                if rate >= full * DOUBLES && self.window < self.most as f64 {
                     // The link carries more than the first responses have shown.
                     self.double_next(rate);
                 } else {
@@ -41,20 +41,20 @@ impl Limit {
                 }
                 true
             }
-            Phase::HalfALeap { before } => {
+            Phase::HalfLeap { before } => {
                 let is_kept = rate >= before * KEPT;
                 if !is_kept {
-                    self.level = self.good;
+                    self.window = self.last_good;
                 }
                 self.hold(now, false);
                 is_kept
             }
-            Phase::Trying { more, before } => self.judge_trial(more, before, rate, is_slower, now),
-            Phase::Regaining { to } => {
+            Phase::Probe { more, before } => self.judge_trial(more, before, rate, is_slower, now),
+            Phase::Recovery { to } => {
                 self.regain(to, is_slower, now);
                 true
             }
-            Phase::Holding { until } => {
+            Phase::Hold { until } => {
                 if now >= until && is_slower {
                     self.hold(now, false);
                 } else if now >= until {
@@ -77,28 +77,28 @@ impl Limit {
         let gain = before.map_or(f64::INFINITY, |before| rate / before);
         if gain < DOUBLES || gain < FILLS && is_slower {
             if gain < KEPT || gain < DOUBLES && is_slower {
-                self.level = self.good;
+                self.window = self.last_good;
             }
             self.hold(now, false);
             return false;
         }
-        if self.level >= self.most as f64 {
+        if self.window >= self.most as f64 {
             self.hold(now, false);
             return false;
         }
-        if before.is_none() && self.cut.is_none() && self.latency >= FAR {
-            let leap = (self.level * LEAP as f64).min(self.most as f64);
+        if before.is_none() && self.recovery_start.is_none() && self.latency >= FAR {
+            let leap = (self.window * LEAP as f64).min(self.most as f64);
             if let Some(filled) = self.filled.filter(|filled| filled.by < leap) {
-                self.phase = Phase::Filling { rate: filled.rate };
-                self.level = self.level.max(filled.by);
+                self.phase = Phase::Fill { rate: filled.rate };
+                self.window = self.window.max(filled.by);
             } else {
-                self.phase = Phase::Leaping { before: rate };
-                self.level = leap;
+                self.phase = Phase::Leap { before: rate };
+                self.window = leap;
             }
             return true;
         }
         self.double_next(rate);
-        if self.good >= START as f64 {
+        if self.last_good >= START as f64 {
             // The outage is over: the next one is a new one.
             self.restored = None;
         }
@@ -106,8 +106,8 @@ impl Limit {
     }
 
     fn double_next(&mut self, rate: f64) {
-        self.phase = Phase::Doubling { before: Some(rate) };
-        self.level = (self.level * 2.0).min(self.most as f64);
+        self.phase = Phase::SlowStart { before: Some(rate) };
+        self.window = (self.window * 2.0).min(self.most as f64);
     }
 
     /// Decides after a leap. Returns whether all of it is kept; else half of it is tried out.
@@ -115,9 +115,9 @@ impl Limit {
         let gain = (rate / before).sqrt();
         let is_enough = gain >= FILLS || gain >= DOUBLES && !is_slower;
         if !is_enough {
-            self.phase = Phase::HalfALeap { before };
-            self.level = (self.level / 2.0).max(self.good);
-        } else if self.level < self.most as f64 {
+            self.phase = Phase::HalfLeap { before };
+            self.window = (self.window / 2.0).max(self.last_good);
+        } else if self.window < self.most as f64 {
             self.double_next(rate);
         } else {
             self.hold(now, false);
@@ -134,40 +134,40 @@ impl Limit {
         is_slower: bool,
         now: Instant,
     ) -> bool {
-        let from = self.level - more;
+        let from = self.window - more;
         let is_well = self.seems_well(now);
         let is_worth = is_well || rate >= before * (1.0 + WORTH * more / from);
         if is_slower || !is_worth {
-            self.level = from;
+            self.window = from;
             self.hold(now, true);
             return false;
         }
-        self.price = Duration::ZERO;
+        self.penalty = Duration::ZERO;
         if !self
             .trouble
             .is_some_and(|trouble| trouble.had_false_start())
         {
-            self.pause = PAUSES.0;
+            self.pause = FIRST_PAUSE;
         }
         if is_well {
             // It accepts what it refused before: the new limit is found by doubling, as at first.
             self.double_next(rate);
         } else {
-            self.step = (more * 2.0).min(self.level);
+            self.step = (more * 2.0).min(self.window);
             self.try_more(rate, now);
         }
         true
     }
 
     fn regain(&mut self, to: f64, is_slower: bool, now: Instant) {
-        if is_slower || self.level >= to {
+        if is_slower || self.window >= to {
             return self.hold(now, false);
         }
-        let next = if self.level < 1.0 {
-            self.level * 1.25
+        let next = if self.window < 1.0 {
+            self.window * 1.25
         } else {
-            self.level.floor() + 1.0
+            self.window.floor() + 1.0
         };
-        self.level = next.min(to);
+        self.window = next.min(to);
     }
 }

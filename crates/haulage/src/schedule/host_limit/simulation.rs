@@ -7,7 +7,7 @@ use std::collections::BinaryHeap;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use super::{Limit, START};
+use super::{HostLimit, START};
 
 /// The length of each course, in seconds.
 const LENGTH: f64 = 30.0;
@@ -184,7 +184,7 @@ impl Ord for Event {
 fn course(mut server: Server, fixed: Option<usize>) -> Course {
     let start = Instant::now();
     let instant = |second: f64| start + Duration::from_secs_f64(second);
-    let mut limit = Limit::new(START, MOST, start);
+    let mut limit = HostLimit::new(START, MOST, start);
     let mut course = Course::default();
     let mut events: BinaryHeap<Reverse<Event>> = BinaryHeap::new();
     // A refused request does not occupy the server while the refusal is on its way.
@@ -224,13 +224,13 @@ fn course(mut server: Server, fixed: Option<usize>) -> Course {
             break;
         };
         now = event.at;
-        let is_used = in_flight >= most || next_start > now;
+        let is_saturated = in_flight >= most || next_start > now;
         if event.answer.is_refused {
             course.refused += 1;
             rejected -= 1;
-            limit.refused(instant(event.sent), instant(now), Duration::ZERO);
+            limit.on_refused(instant(event.sent), instant(now), Duration::ZERO);
         } else if !event.has_begun {
-            limit.answered(Duration::from_secs_f64(event.answer.latency), instant(now));
+            limit.on_response(Duration::from_secs_f64(event.answer.latency), instant(now));
             event.has_begun = true;
             event.at += event.answer.body;
             events.push(Reverse(event));
@@ -240,13 +240,13 @@ fn course(mut server: Server, fixed: Option<usize>) -> Course {
             course.answers += 1.0;
         }
         in_flight -= 1;
-        limit.look(instant(now), bytes, is_used);
+        limit.update(instant(now), bytes, is_saturated);
         if course
             .limits
             .last()
-            .is_none_or(|(_, last)| last.to_bits() != limit.level.to_bits())
+            .is_none_or(|(_, last)| last.to_bits() != limit.window.to_bits())
         {
-            course.limits.push((now, limit.level));
+            course.limits.push((now, limit.window));
         }
     }
     course
@@ -306,7 +306,7 @@ fn a_capacity_that_rises_is_found_within_ten_seconds() {
         let found = course
             .limits
             .iter()
-            .find(|(at, level)| *at >= 15.0 && *level >= 15.0);
+            .find(|(at, window)| *at >= 15.0 && *window >= 15.0);
         assert!(
             found.is_some_and(|(at, _)| *at < 25.0),
             "at {latency}: {:?}",
@@ -334,7 +334,7 @@ fn trips(course: &Course, latency: f64, from: f64) -> f64 {
     let found = course
         .limits
         .iter()
-        .find(|(at, level)| *at >= from && *level >= most);
+        .find(|(at, window)| *at >= from && *window >= most);
     found.map_or(f64::INFINITY, |(at, _)| (at - from) / latency)
 }
 
@@ -412,7 +412,7 @@ fn the_best_limit_is_reached_within_8_round_trips() {
         let limits = course(server, None).limits;
         // The first answer comes after one round trip.
         let latest = 9.0 * round_trip;
-        let found = limits.iter().find(|(_, level)| *level >= best);
+        let found = limits.iter().find(|(_, window)| *window >= best);
         println!("{name}: {found:?}");
         assert!(
             found.is_some_and(|(at, _)| *at <= latest),
@@ -518,16 +518,16 @@ fn drawn(courses: &[(String, Vec<(f64, f64)>)]) -> String {
     for (nth, (line, limits)) in courses.iter().enumerate() {
         let top = 42.0 + nth as f64 * (HEIGHT + 36.0);
         let x = |second: f64| 40.0 + second / LENGTH * WIDTH;
-        let y = |level: f64| top + HEIGHT * (1.0 - level / MOST as f64);
+        let y = |window: f64| top + HEIGHT * (1.0 - window / MOST as f64);
         let mut path = String::new();
-        for (second, level) in limits {
+        for (second, window) in limits {
             let command = if path.is_empty() { 'M' } else { 'H' };
             let _ = write!(path, "{command}{:.1}", x(*second));
             let _ = write!(
                 path,
                 "{}{:.1}",
                 if command == 'M' { " " } else { "V" },
-                y(*level)
+                y(*window)
             );
         }
         let _ = writeln!(

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{CALM, PAUSES};
+use super::{CALM, FIRST_PAUSE, MAX_PAUSE};
 
 /// The shortest pause between two trials, in round trips.
 const TRIPS: f64 = 10.0;
@@ -26,10 +26,10 @@ pub(super) struct Trouble {
 }
 
 impl Trouble {
-    pub(super) fn new(now: Instant, level: f64) -> Self {
+    pub(super) fn new(now: Instant, window: f64) -> Self {
         Self {
             since: now,
-            lowest: level,
+            lowest: window,
             false_start: None,
         }
     }
@@ -39,9 +39,9 @@ impl Trouble {
         self.since = now;
     }
 
-    /// Notes a refusal at this level.
-    pub(super) fn refused_at(&mut self, level: f64) {
-        self.lowest = self.lowest.min(level);
+    /// Notes a refusal at this window.
+    pub(super) fn refused_at(&mut self, window: f64) {
+        self.lowest = self.lowest.min(window);
     }
 
     /// Notes that the server only seemed to be well again.
@@ -55,31 +55,31 @@ impl Trouble {
         self.false_start.is_some()
     }
 
-    /// Returns whether the trouble is over if requests at this level go well: they have been
+    /// Returns whether the trouble is over if requests at this window go well: they have been
     /// refused before.
-    pub(super) fn is_over_at(&self, level: f64, now: Instant) -> bool {
-        let is_refused_level = level >= 1.0 && level.ceil() >= self.lowest.ceil();
+    pub(super) fn is_over_at(&self, window: f64, now: Instant) -> bool {
+        let was_refused = window >= 1.0 && window.ceil() >= self.lowest.ceil();
         let is_believed = self.false_start.is_none_or(|at| now >= at + CALM);
-        is_refused_level && is_believed
+        was_refused && is_believed
     }
 
-    /// Returns how long to ask nothing at this level, which is this part of the most, where a round
+    /// Returns how long to ask nothing at this window, which is this part of the most, where a round
     /// trip takes so many seconds. `None` where the pauses are those of a server that is in no
     /// trouble.
     pub(super) fn pause(
         &self,
-        level: f64,
+        window: f64,
         part_of_most: f64,
         trip: f64,
         now: Instant,
     ) -> Option<Duration> {
-        if self.had_false_start() || level < 1.0 {
+        if self.had_false_start() || window < 1.0 {
             return None;
         }
         let age = now.saturating_duration_since(self.since);
         let trips = Duration::from_secs_f64(TRIPS * trip);
-        let pause = trips.max(age.mul_f64(PART)).max(PAUSES.0);
+        let pause = trips.max(age.mul_f64(PART)).max(FIRST_PAUSE);
         let times = if part_of_most >= NEARLY_ALL { 2 } else { 1 };
-        Some((pause * times).min(PAUSES.1))
+        Some((pause * times).min(MAX_PAUSE))
     }
 }

@@ -34,7 +34,7 @@ pub(crate) enum Entry {
 
 /// Counts the rows that have been read and not ended.
 #[derive(Debug, Default)]
-pub(crate) struct Window {
+pub(crate) struct Backlog {
     state: Mutex<State>,
     room: Condvar,
 }
@@ -70,7 +70,7 @@ enum Phase {
     Over,
 }
 
-impl Window {
+impl Backlog {
     /// Takes a place for one row; waits for it, and looks farther ahead while `slots_are_free`.
     /// Where that does not help, the caller is to make room.
     pub(crate) fn enter(

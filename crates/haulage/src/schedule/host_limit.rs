@@ -22,18 +22,22 @@ pub(super) const START: usize = 4;
 /// The initial limit over HTTP/2, where requests share a connection: no more than a browser sends
 /// at once for one page.
 const STREAMS: usize = 16;
-/// A server is overloaded if its latency exceeds the best one times the first number, plus the
-/// second, in seconds.
-const SLOWER: (f64, f64) = (1.5, 0.002);
+/// A server is overloaded if its latency exceeds the best one times this factor, plus
+/// `SLOWER_SECONDS`.
+const SLOWER_FACTOR: f64 = 1.5;
+const SLOWER_SECONDS: f64 = 0.002;
 /// The best latency grows by this factor each round: a server may have become slower for good.
 const FORGETS: f64 = 1.002;
-/// The wait before the next trial: at first, and at most, after repeated trials without a gain.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(2));
+/// The wait before the next trial at first.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// The longest wait before the next trial, after repeated trials without a gain.
+const MAX_PAUSE: Duration = Duration::from_secs(2);
 /// If a refusal stops requests for a time, the next trial waits this many times as long.
 const RARELY: u32 = 10;
-/// A round ends after as many responses as requests may be in flight, but not before the first
-/// duration. While long bodies arrive, it ends after the second.
-const ROUND: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(250));
+/// A round ends after as many responses as requests may be in flight, but not before this.
+const MIN_ROUND: Duration = Duration::from_millis(10);
+/// While long bodies arrive, a round ends after this.
+const LONG_ROUND: Duration = Duration::from_millis(250);
 /// A response counts as this many bytes: many small files are worth as much as a large one.
 pub(super) const ANSWER: u64 = 16 << 10;
 /// The weight of one response or refusal in the average share of refusals.
@@ -69,20 +73,20 @@ pub(crate) fn first(per_host: Option<usize>, split: usize) -> usize {
 
 /// How many requests a host may have in flight.
 #[derive(Debug)]
-pub(super) struct Limit {
+pub(super) struct HostLimit {
     /// Requests in flight at once. A fraction stands for pauses between requests.
-    level: f64,
+    window: f64,
     most: usize,
     /// The highest limit that has gone well for a whole round; 0 if there is none, or if requests
     /// were refused at it since.
-    good: f64,
+    last_good: f64,
     phase: Phase,
     /// By how many requests the next trial raises the limit.
     step: f64,
     /// The wait before the next trial.
     pause: Duration,
     /// How long no request was sent after the last refusal; zero once a trial has gone well since.
-    price: Duration,
+    penalty: Duration,
     round: Round,
     /// The best latency of the server, in seconds.
     baseline: f64,
@@ -95,7 +99,7 @@ pub(super) struct Limit {
     /// The recent share of refusals, from 0 to 1.
     refusals: f64,
     /// When the limit was last lowered: refusals of requests sent before do not lower it again.
-    cut: Option<Instant>,
+    recovery_start: Option<Instant>,
     /// Since when requests above some limit are refused; `None` once twice as many have gone well.
     trouble: Option<Trouble>,
     /// How many of the requests in flight can have been answered.
@@ -103,9 +107,9 @@ pub(super) struct Limit {
     /// What fills the link, if that is known to be few requests.
     filled: Option<Filled>,
     /// How often the limit was lowered since the last good response.
-    in_vain: u32,
+    cuts_in_a_row: u32,
     /// Whether the server has responded again after an outage.
-    is_back: bool,
+    has_recovered: bool,
     /// When the limit was last restored after an outage.
     restored: Option<Instant>,
 }
@@ -114,19 +118,19 @@ pub(super) struct Limit {
 enum Phase {
     /// The limit doubles each round. `before`: the throughput at half of it, in units per second;
     /// `None` in the first round.
-    Doubling { before: Option<f64> },
+    SlowStart { before: Option<f64> },
     /// Four times as many requests are tried. `before`: the throughput before that.
-    Leaping { before: f64 },
+    Leap { before: f64 },
     /// The leap was too far, so half of it is tried. `before`: the throughput before the leap.
-    HalfALeap { before: f64 },
+    HalfLeap { before: f64 },
     /// As many requests as fill the link are tried, which bring so much then, in units per second.
-    Filling { rate: f64 },
+    Fill { rate: f64 },
     /// `more` requests than before are tried. `before`: the throughput without them.
-    Trying { more: f64, before: f64 },
-    /// The limit rises step by step again, to just below the level that was refused.
-    Regaining { to: f64 },
+    Probe { more: f64, before: f64 },
+    /// The limit rises step by step again, to just below the window that was refused.
+    Recovery { to: f64 },
     /// Nothing is tried before `until`.
-    Holding { until: Instant },
+    Hold { until: Instant },
 }
 
 /// The current measurement.
@@ -142,31 +146,31 @@ struct Round {
     settled: bool,
 }
 
-impl Limit {
+impl HostLimit {
     /// Creates the limit of a host of which nothing is known: `start` requests at first, and never
     /// more than `most`.
     pub(super) fn new(start: usize, most: usize, now: Instant) -> Self {
         let most = most.max(1);
         Self {
-            level: start.clamp(1, most) as f64,
+            window: start.clamp(1, most) as f64,
             most,
-            good: 0.0,
-            phase: Phase::Doubling { before: None },
+            last_good: 0.0,
+            phase: Phase::SlowStart { before: None },
             step: 1.0,
-            pause: PAUSES.0,
-            price: Duration::ZERO,
+            pause: FIRST_PAUSE,
+            penalty: Duration::ZERO,
             round: Round::begin(now, 0),
             baseline: f64::INFINITY,
             latency: 0.0,
             answers: 0,
             ramps_until: 0,
             refusals: 0.0,
-            cut: None,
+            recovery_start: None,
             trouble: None,
             expected: u64::MAX,
             filled: None,
-            in_vain: 0,
-            is_back: false,
+            cuts_in_a_row: 0,
+            has_recovered: false,
             restored: None,
         }
     }
@@ -178,7 +182,7 @@ impl Limit {
         reason = "it is positive, and no more than what came in as a number"
     )]
     pub(super) fn now(&self) -> usize {
-        self.level.ceil() as usize
+        self.window.ceil() as usize
     }
 
     /// Returns the most requests that it may ever allow.
@@ -189,13 +193,13 @@ impl Limit {
     /// Changes the most that it may ever be.
     pub(super) fn set_most(&mut self, most: usize) {
         self.most = most.max(1);
-        self.level = self.level.min(self.most as f64);
+        self.window = self.window.min(self.most as f64);
     }
 
     /// Raises the limit of a host that speaks HTTP/2, if nothing else is known of it yet.
     pub(super) fn shares_a_connection(&mut self) {
-        if self.answers == 0 && self.cut.is_none() {
-            self.level = self.level.max(STREAMS as f64).min(self.most as f64);
+        if self.answers == 0 && self.recovery_start.is_none() {
+            self.window = self.window.max(STREAMS as f64).min(self.most as f64);
         }
     }
 
@@ -206,15 +210,15 @@ impl Limit {
 
     /// Returns whether the server has not refused anything lately.
     pub(super) fn is_calm(&self, now: Instant) -> bool {
-        self.cut.is_none_or(|cut| now >= cut + CALM)
+        self.recovery_start.is_none_or(|cut| now >= cut + CALM)
     }
 
     /// Returns how long after one request the next may be sent; `None` if they need not be spread.
     /// They are spread where one more at once would be a little too much, or where
     /// [`is_spread`](Self::is_spread) says so.
     pub(super) fn gap(&self) -> Option<Duration> {
-        let gap = self.latency / self.level;
-        let is_paced = self.level.fract() > 0.0 || self.is_spread() && gap >= SPREAD;
+        let gap = self.latency / self.window;
+        let is_paced = self.window.fract() > 0.0 || self.is_spread() && gap >= SPREAD;
         is_paced.then(|| Duration::from_secs_f64(gap.clamp(0.0, LONGEST_GAP)))
     }
 
@@ -224,22 +228,22 @@ impl Limit {
     fn is_spread(&self) -> bool {
         let is_doubled = matches!(
             self.phase,
-            Phase::Doubling { before: Some(_) } | Phase::Leaping { .. } | Phase::Filling { .. }
+            Phase::SlowStart { before: Some(_) } | Phase::Leap { .. } | Phase::Fill { .. }
         );
         let is_ramping = is_doubled && !self.round.settled && self.answers < self.ramps_until;
-        let is_halved = matches!(self.phase, Phase::Regaining { .. }) && self.level > 1.0;
-        is_ramping || is_halved && self.in_vain > 0
+        let is_halved = matches!(self.phase, Phase::Recovery { .. }) && self.window > 1.0;
+        is_ramping || is_halved && self.cuts_in_a_row > 0
     }
 
     /// Notes a good response, whose `latency` is the time since its request was sent.
-    pub(super) fn answered(&mut self, latency: Duration, now: Instant) {
-        let is_news = self.cut.is_none_or(|cut| now >= cut + latency);
+    pub(super) fn on_response(&mut self, latency: Duration, now: Instant) {
+        let is_news = self.recovery_start.is_none_or(|cut| now >= cut + latency);
         let latency = latency.as_secs_f64();
         self.answers += 1;
         // A response to a request sent before the cut does not show that the server has recovered.
         if is_news {
-            self.is_back |= self.in_vain >= OUTAGE;
-            self.in_vain = 0;
+            self.has_recovered |= self.cuts_in_a_row >= OUTAGE;
+            self.cuts_in_a_row = 0;
         }
         self.refusals -= self.refusals * LATELY;
         self.latency += (latency - self.latency) / self.answers.min(8) as f64;
@@ -250,28 +254,28 @@ impl Limit {
     /// Notes that the server has refused a request, or not answered it; it was sent at `sent`.
     /// `left_alone` is how long nothing is sent now. Returns why the limit was lowered; `None` if
     /// the request was sent before the limit was lowered last.
-    pub(super) fn refused(
+    pub(super) fn on_refused(
         &mut self,
         sent: Instant,
         now: Instant,
         left_alone: Duration,
     ) -> Option<Why> {
         self.refusals += (1.0 - self.refusals) * LATELY;
-        if self.cut.is_some_and(|cut| sent < cut) {
+        if self.recovery_start.is_some_and(|cut| sent < cut) {
             return None;
         }
-        self.cut = Some(now);
-        self.in_vain += 1;
-        self.price = left_alone;
-        let refused = self.level;
+        self.recovery_start = Some(now);
+        self.cuts_in_a_row += 1;
+        self.penalty = left_alone;
+        let refused = self.window;
         let is_false_start = self.note_trouble(refused, now);
-        let is_tried = self.good > 0.0 && self.good < refused;
+        let is_tried = self.last_good > 0.0 && self.last_good < refused;
         if is_tried {
             // This limit has gone well.
-            self.level = self.good.max(refused / 2.0);
+            self.window = self.last_good.max(refused / 2.0);
         } else {
-            self.level = refused / 2.0;
-            self.good = 0.0;
+            self.window = refused / 2.0;
+            self.last_good = 0.0;
         }
         // A lower limit would make a request wait too long. And a server that refuses only a small
         // share of requests, at any limit, does not do so because of their number.
@@ -280,15 +284,15 @@ impl Limit {
         } else {
             self.latency.max(0.001) / LONGEST_GAP
         };
-        self.level = self.level.max(least.min(refused));
+        self.window = self.window.max(least.min(refused));
         match self.phase {
-            Phase::Trying { .. } | Phase::Regaining { .. } if is_tried => self.hold(now, true),
-            Phase::Doubling { .. } if is_false_start && is_tried => self.hold(now, true),
+            Phase::Probe { .. } | Phase::Recovery { .. } if is_tried => self.hold(now, true),
+            Phase::SlowStart { .. } if is_false_start && is_tried => self.hold(now, true),
             _ => {
                 let to = refused - self.step.min(1.0);
                 self.step = (self.step / 2.0).max(LEAST_STEP);
-                self.phase = Phase::Regaining {
-                    to: if to < self.level { refused * 0.8 } else { to },
+                self.phase = Phase::Recovery {
+                    to: if to < self.window { refused * 0.8 } else { to },
                 };
             }
         }
@@ -303,11 +307,11 @@ impl Limit {
             self.trouble = Some(Trouble::new(now, refused));
             return false;
         };
-        if matches!(self.phase, Phase::Holding { .. }) {
+        if matches!(self.phase, Phase::Hold { .. }) {
             trouble.worsens(now);
         }
         trouble.refused_at(refused);
-        let is_false_start = matches!(self.phase, Phase::Doubling { .. });
+        let is_false_start = matches!(self.phase, Phase::SlowStart { .. });
         if is_false_start {
             trouble.starts_falsely(now);
         }
@@ -316,23 +320,24 @@ impl Limit {
 
     /// Notes how many of the requests in flight can have been answered: in the first round of all,
     /// those whose connections have just been made, or are being made, are not waited for.
-    pub(super) fn expects(&mut self, answers: usize) {
+    pub(super) fn expect_responses(&mut self, answers: usize) {
         self.expected = answers as u64;
     }
 
     /// Notes what fills the link; `None` if that is not known to be few requests.
-    pub(super) fn fills(&mut self, filled: Option<Filled>) {
+    pub(super) fn set_filled(&mut self, filled: Option<Filled>) {
         self.filled = filled;
     }
 
-    /// Looks at what has come: so many `bytes` have in all. `is_used`: as many requests as it
-    /// allows are in flight, and more wait.
-    pub(super) fn look(&mut self, now: Instant, bytes: u64, is_used: bool) -> Option<Why> {
+    /// Updates the limit after something was received: `bytes` in all. `is_saturated`: as many
+    /// requests as it allows are in flight, and more wait; else it is the client that limits the
+    /// throughput. Returns why the limit was changed; `None` if it was not.
+    pub(super) fn update(&mut self, now: Instant, bytes: u64, is_saturated: bool) -> Option<Why> {
         let units = bytes + ANSWER * self.answers;
-        if std::mem::take(&mut self.is_back) && self.restore(now, units) {
+        if std::mem::take(&mut self.has_recovered) && self.restore(now, units) {
             return Some(Why::Grows);
         }
-        if !is_used {
+        if !is_saturated {
             // While slots are free, throughput shows nothing about the limit.
             self.round = Round::begin(now, units);
             return None;
@@ -350,21 +355,21 @@ impl Limit {
         let counts = round.settled
             || matches!(
                 self.phase,
-                Phase::Doubling { before: None } | Phase::Regaining { .. }
+                Phase::SlowStart { before: None } | Phase::Recovery { .. }
             );
         if !counts {
             return None;
         }
         let is_slower = self.is_slower(&round);
         let rate = (units - round.units) as f64 / passed.as_secs_f64();
-        let before = self.level;
+        let before = self.window;
         let why = self.decide(rate, is_slower, now);
         // Of the old and the new limit, only the lower one has gone well so far. Half of a leap has
         // yet to be measured.
-        if !matches!(self.phase, Phase::HalfALeap { .. }) {
-            self.good = before.min(self.level);
+        if !matches!(self.phase, Phase::HalfLeap { .. }) {
+            self.last_good = before.min(self.window);
         }
-        let has_changed = self.level.to_bits() != before.to_bits();
+        let has_changed = self.window.to_bits() != before.to_bits();
         self.round.settled = !has_changed;
         if has_changed {
             // Counted in responses: the limit of all hosts together may keep the round from ending.
@@ -377,13 +382,13 @@ impl Limit {
     /// Returns whether it did so: not soon again, since a server that accepts few requests in total
     /// refuses many in a row, too.
     fn restore(&mut self, now: Instant, units: u64) -> bool {
-        if self.level >= 1.0 || self.restored.is_some_and(|at| now < at + CALM) {
+        if self.window >= 1.0 || self.restored.is_some_and(|at| now < at + CALM) {
             return false;
         }
         self.restored = Some(now);
         self.trouble = None;
-        self.level = 1.0;
-        self.phase = Phase::Doubling { before: None };
+        self.window = 1.0;
+        self.phase = Phase::SlowStart { before: None };
         self.round = Round::begin(now, units);
         true
     }
@@ -391,28 +396,28 @@ impl Limit {
     /// Returns whether enough has come to judge the round.
     fn is_over(&self, now: Instant, passed: Duration, units: u64) -> bool {
         let rounds = match self.phase {
-            Phase::Trying { .. } if self.round.settled && self.seems_well(now) => WELL,
-            Phase::Trying { .. } if self.round.settled && self.level < 1.0 => SLOWLY,
-            Phase::Holding { .. } | Phase::Trying { .. } if self.round.settled => 4,
+            Phase::Probe { .. } if self.round.settled && self.seems_well(now) => WELL,
+            Phase::Probe { .. } if self.round.settled && self.window < 1.0 => SLOWLY,
+            Phase::Hold { .. } | Phase::Probe { .. } if self.round.settled => 4,
             // Requests sent in the leap have to be answered first.
-            Phase::HalfALeap { .. } if !self.round.settled => 3,
+            Phase::HalfLeap { .. } if !self.round.settled => 3,
             _ => 1,
         };
         let at_once = match self.phase {
-            Phase::Doubling { before: None } => self.expected.min(self.now() as u64),
+            Phase::SlowStart { before: None } => self.expected.min(self.now() as u64),
             _ => self.now() as u64,
         };
         let answers = (rounds * at_once).max(2);
         let least = match self.phase {
             // Requests sent before the refusal, or at a lower limit, have to be answered first.
-            Phase::Regaining { .. } if self.level >= 1.0 => {
-                ROUND.0.max(Duration::from_secs_f64(self.latency))
+            Phase::Recovery { .. } if self.window >= 1.0 => {
+                MIN_ROUND.max(Duration::from_secs_f64(self.latency))
             }
-            _ => ROUND.0,
+            _ => MIN_ROUND,
         };
         let has_answers = self.round.answers >= answers && passed >= least;
         // For slow responses, or long bodies.
-        let longest = ROUND.1.as_secs_f64().max(4.0 * self.latency);
+        let longest = LONG_ROUND.as_secs_f64().max(4.0 * self.latency);
         has_answers || passed.as_secs_f64() >= longest && units > self.round.units
     }
 
@@ -424,38 +429,41 @@ impl Limit {
         }
         let latency = round.latency / round.answers as f64;
         self.baseline = (self.baseline * FORGETS).min(latency);
-        latency > self.baseline * SLOWER.0 + SLOWER.1
+        latency > self.baseline * SLOWER_FACTOR + SLOWER_SECONDS
     }
 
     /// Returns whether the server has recovered from what it refused before, provided that requests
     /// at the present limit go well.
     fn seems_well(&self, now: Instant) -> bool {
         let trouble = self.trouble.as_ref();
-        trouble.is_some_and(|trouble| trouble.is_over_at(self.level, now))
+        trouble.is_some_and(|trouble| trouble.is_over_at(self.window, now))
     }
 
     fn try_more(&mut self, rate: f64, now: Instant) {
-        let more = self.step.min(self.level).min(self.most as f64 - self.level);
+        let more = self
+            .step
+            .min(self.window)
+            .min(self.most as f64 - self.window);
         if more <= 0.0 {
             return self.hold(now, false);
         }
-        self.phase = Phase::Trying { more, before: rate };
-        self.level += more;
+        self.phase = Phase::Probe { more, before: rate };
+        self.window += more;
     }
 
     /// Tries nothing for a while; if what was tried last was in vain, waits longer and then tries a
     /// smaller step.
     fn hold(&mut self, now: Instant, in_vain: bool) {
         if in_vain {
-            self.pause = (self.pause * 2).min(PAUSES.1);
+            self.pause = (self.pause * 2).min(MAX_PAUSE);
             self.step = (self.step / 2.0).max(LEAST_STEP);
         }
         let trouble = self.trouble.as_ref();
-        let part = self.level / self.most as f64;
-        let pause = trouble.and_then(|trouble| trouble.pause(self.level, part, self.latency, now));
+        let part = self.window / self.most as f64;
+        let pause = trouble.and_then(|trouble| trouble.pause(self.window, part, self.latency, now));
         let pause = pause.unwrap_or(self.pause);
-        let until = now + self.price + pause.max(self.price * RARELY);
-        self.phase = Phase::Holding { until };
+        let until = now + self.penalty + pause.max(self.penalty * RARELY);
+        self.phase = Phase::Hold { until };
     }
 }
 
