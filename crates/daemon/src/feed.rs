@@ -41,9 +41,7 @@ impl Feed {
             return;
         }
         let mut marks = self.lock();
-        for download in &batch.changed {
-            marks.changed.insert(download.gid);
-        }
+        marks.changed.extend(batch.changed.keys());
         for gid in &batch.gone {
             marks.changed.remove(gid);
             marks.gone.insert(*gid);

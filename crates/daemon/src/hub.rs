@@ -1,5 +1,6 @@
 //! Connects clients, downloads and the recorded queue, under one lock.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -57,6 +58,14 @@ pub(crate) struct Parts {
 /// A change could not be recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NotRecorded;
+
+/// A change that is being recorded.
+struct Recording {
+    /// What is new.
+    added: BTreeSet<Gid>,
+    /// Receives whether it is recorded.
+    is_done: oneshot::Receiver<bool>,
+}
 
 /// The daemon, without its network.
 #[derive(Debug)]
@@ -139,22 +148,33 @@ impl Hub {
     /// Changes something. When this returns, the change is recorded.
     ///
     /// # Errors
-    /// When it could not be recorded.
+    /// When it could not be recorded. Then what it has added is taken out again. What it has
+    /// changed otherwise stays so, and is recorded as soon as that is possible.
     pub(crate) async fn change<T>(
         &self,
         change: impl FnOnce(&mut Service<EngineRunner>) -> T,
     ) -> Result<T, NotRecorded> {
-        let (result, recorded) = {
+        let (result, recording) = {
             let mut service = self.lock();
             let result = change(&mut service);
             (result, self.after(&mut service))
         };
-        if let Some(recorded) = recorded
-            && !recorded.await.unwrap_or(false)
+        if let Some(Recording { added, is_done }) = recording
+            && !is_done.await.unwrap_or(false)
         {
+            self.withdraw(added);
             return Err(NotRecorded);
         }
         Ok(result)
+    }
+
+    /// Takes out again what was added and could not be recorded.
+    fn withdraw(&self, added: BTreeSet<Gid>) {
+        let mut service = self.lock();
+        for gid in added {
+            service.withdraw(gid);
+        }
+        drop(self.after(&mut service));
     }
 
     /// Answers the body of a request. What it has changed is recorded then.
@@ -224,14 +244,14 @@ impl Hub {
         };
         // What does not stop in time is resumed from what was recorded last.
         let _ = time::timeout(GRACE, all).await;
-        if let Some(recorded) = recorded {
-            let _ = recorded.await;
+        if let Some(recording) = recorded {
+            let _ = recording.is_done.await;
         }
     }
 
     /// Tells clients what has happened, and records it. In the order of the changes, since the
     /// service is locked.
-    fn after(&self, service: &mut Service<EngineRunner>) -> Option<oneshot::Receiver<bool>> {
+    fn after(&self, service: &mut Service<EngineRunner>) -> Option<Recording> {
         for notice in service.take_notices() {
             let text: Arc<str> = rpc::notification(notice).to_string().into();
             // There may be no client.
@@ -242,8 +262,10 @@ impl Hub {
         }
         let unrecorded = service.take_unrecorded();
         self.feed.note(&unrecorded.batch);
-        let is_new = !unrecorded.batch.is_empty() || unrecorded.global.is_some();
-        is_new.then(|| self.recorder.record(unrecorded))
+        (!unrecorded.is_empty()).then(|| Recording {
+            added: unrecorded.batch.added.clone(),
+            is_done: self.recorder.record(unrecorded),
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Service<EngineRunner>> {

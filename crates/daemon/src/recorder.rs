@@ -1,7 +1,9 @@
-//! The thread that records changes. What has come while it was writing is written together.
+//! The thread that records changes. What has come while it was writing is written together, and
+//! what could not be written is written again.
 
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -11,6 +13,8 @@ use crate::store::Store;
 
 /// The most changes that are written together.
 const MOST: usize = 1024;
+/// How long after a failure changes are written again, unless others come before.
+const RETRY_TIME: Duration = Duration::from_secs(1);
 
 /// Records changes in the order in which they are given.
 #[derive(Debug)]
@@ -32,17 +36,18 @@ impl Recorder {
     pub(crate) fn start(store: Store, lists: Lists) -> std::io::Result<Self> {
         let (changes, received) = mpsc::channel();
         let name = "haulage-queue".to_owned();
+        let writer = Writer::new(store, lists);
         let thread = thread::Builder::new()
             .name(name)
-            .spawn(move || record(store, &lists, &received))?;
+            .spawn(move || record(writer, &received))?;
         Ok(Self {
             changes: Some(changes),
             thread: Some(thread),
         })
     }
 
-    /// Records a change. What is returned becomes true when it is recorded, and false if it cannot
-    /// be.
+    /// Records a change. What is returned becomes true when it is recorded, and false if it could
+    /// not be: then it is tried again, until it is, or the process ends.
     pub(crate) fn record(&self, what: Unrecorded) -> oneshot::Receiver<bool> {
         let (done, is_done) = oneshot::channel();
         if let Some(changes) = &self.changes {
@@ -61,25 +66,121 @@ impl Drop for Recorder {
     }
 }
 
-fn record(mut store: Store, lists: &Lists, changes: &Receiver<Change>) {
-    while let Ok(first) = changes.recv() {
-        let mut group = vec![first];
+/// Records changes until no more can come.
+fn record(mut writer: Writer, changes: &Receiver<Change>) {
+    loop {
+        let first = if writer.owed.is_empty() {
+            changes.recv().map_err(|_| RecvTimeoutError::Disconnected)
+        } else {
+            changes.recv_timeout(RETRY_TIME)
+        };
+        let mut group = match first {
+            Ok(first) => vec![first],
+            Err(RecvTimeoutError::Timeout) => Vec::new(),
+            Err(RecvTimeoutError::Disconnected) => break,
+        };
         group.extend(changes.try_iter().take(MOST - 1));
-        let written = store.write(group.iter().map(|change| &change.what));
-        if let Err(error) = &written {
-            tracing::error!(target: "haulage::daemon", %error, "the queue cannot be recorded");
-        }
-        for change in group {
-            if written.is_ok() {
-                change
-                    .what
-                    .batch
-                    .gone
-                    .iter()
-                    .for_each(|gid| lists.remove(*gid));
-            }
+        let (changes, done): (Vec<_>, Vec<_>) = group
+            .into_iter()
+            .map(|change| (change.what, change.done))
+            .unzip();
+        let is_written = writer.write(changes);
+        for done in done {
             // Its caller may have gone.
-            let _ = change.done.send(written.is_ok());
+            let _ = done.send(is_written);
         }
+    }
+    if !writer.owed.is_empty() {
+        writer.write([]);
+    }
+}
+
+/// Writes changes, and again those that it could not write.
+struct Writer {
+    store: Store,
+    lists: Lists,
+    /// What is not written yet.
+    owed: Unrecorded,
+    is_failing: bool,
+}
+
+impl Writer {
+    fn new(store: Store, lists: Lists) -> Self {
+        Self {
+            store,
+            lists,
+            owed: Unrecorded::default(),
+            is_failing: false,
+        }
+    }
+
+    /// Writes these changes, after all that came before. Returns whether nothing is left to write.
+    fn write(&mut self, changes: impl IntoIterator<Item = Unrecorded>) -> bool {
+        for change in changes {
+            self.owed.absorb(change);
+        }
+        let written = self.store.write(&self.owed);
+        match &written {
+            Ok(()) if self.is_failing => {
+                tracing::info!(target: "haulage::daemon", "the queue is recorded again");
+            }
+            Err(error) if !self.is_failing => {
+                tracing::error!(target: "haulage::daemon", %error, "the queue cannot be recorded");
+            }
+            _ => {}
+        }
+        self.is_failing = written.is_err();
+        if written.is_ok() {
+            let written = std::mem::take(&mut self.owed);
+            let gone = written.batch.gone.iter();
+            gone.for_each(|gid| self.lists.remove(*gid));
+        }
+        written.is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::Options;
+    use crate::queue::State;
+    use crate::service::fake;
+
+    #[test]
+    fn what_could_not_be_written_is_written_with_the_next_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("serve.db");
+        let lists = Lists::in_folder(&folder.path().join("lists")).unwrap();
+        let mut writer = Writer::new(Store::open(&path).unwrap(), lists.clone());
+        let mut service = fake::service(folder.path());
+        let mut add = |paused: &str| {
+            let mut options = Options::default();
+            options.set("pause", paused).unwrap();
+            let added = service.add(vec!["http://h/".to_owned()], options, None, None);
+            (added.unwrap(), service.take_unrecorded())
+        };
+        let ((one, first), (two, second)) = (add("true"), add("true"));
+        drop(lists.create(two).unwrap());
+        assert!(writer.write([first, second]));
+        let mut global = Options::default();
+        global.set("max-concurrent-downloads", "1").unwrap();
+        writer.store.refuse_writes(true);
+        service.change_global(&global);
+        service.unpause(one);
+        assert!(!writer.write([service.take_unrecorded()]));
+        service.remove(two);
+        assert!(!writer.write([service.take_unrecorded()]));
+        // The run is recorded, and so is its list.
+        assert!(lists.path(two).exists());
+        assert!(!writer.owed.is_empty());
+        writer.store.refuse_writes(false);
+        assert!(writer.write([]));
+        assert!(writer.owed.is_empty() && !lists.path(two).exists());
+        drop(writer);
+        let recorded = Store::open(&path).unwrap().read().unwrap();
+        assert_eq!(recorded.global.get("max-concurrent-downloads"), Some("1"));
+        let states = recorded.downloads.iter();
+        let states: Vec<_> = states.map(|one| (one.gid, one.state)).collect();
+        assert_eq!(states, [(one, State::Active)]);
     }
 }

@@ -84,31 +84,32 @@ impl Store {
         Ok(recorded)
     }
 
-    /// Writes several changes, in order, all or none.
+    /// Writes changes, all or none.
     ///
     /// # Errors
     /// When they cannot be written.
-    pub(crate) fn write<'a>(
-        &mut self,
-        changes: impl IntoIterator<Item = &'a Unrecorded>,
-    ) -> rusqlite::Result<()> {
+    pub(crate) fn write(&mut self, changes: &Unrecorded) -> rusqlite::Result<()> {
         let transaction = self.0.transaction()?;
-        for change in changes {
-            write_one(&transaction, change)?;
-        }
+        write_all(&transaction, changes)?;
         transaction.commit()
+    }
+
+    /// Lets all writes fail, or none.
+    #[cfg(test)]
+    pub(crate) fn refuse_writes(&self, refused: bool) {
+        self.0.pragma_update(None, "query_only", refused).unwrap();
     }
 }
 
-fn write_one(connection: &Connection, change: &Unrecorded) -> rusqlite::Result<()> {
+fn write_all(connection: &Connection, change: &Unrecorded) -> rusqlite::Result<()> {
     // First, since a client may have given the GID of one that is gone to another.
     let mut delete = connection.prepare_cached("DELETE FROM download WHERE gid = ?")?;
     for gid in &change.batch.gone {
         delete.execute([key(*gid)])?;
     }
     let mut put = connection.prepare_cached("INSERT OR REPLACE INTO download VALUES (?, ?)")?;
-    for download in &change.batch.changed {
-        put.execute(params![key(download.gid), json(download)?])?;
+    for (gid, download) in &change.batch.changed {
+        put.execute(params![key(*gid), json(download)?])?;
     }
     let mut set = connection.prepare_cached("INSERT OR REPLACE INTO setting VALUES (?, ?)")?;
     set.execute(params!["stopped_total", change.stopped_total.to_string()])?;
@@ -155,9 +156,9 @@ mod tests {
         let mut global = Options::default();
         global.set("max-concurrent-downloads", "1").unwrap();
         service.change_global(&global);
-        store.write([&service.take_unrecorded()]).unwrap();
+        store.write(&service.take_unrecorded()).unwrap();
         service.remove(gid(2));
-        store.write([&service.take_unrecorded()]).unwrap();
+        store.write(&service.take_unrecorded()).unwrap();
         drop(store);
         let store = Store::open(&path).unwrap();
         let recorded = store.read().unwrap();

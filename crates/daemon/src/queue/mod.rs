@@ -37,6 +37,7 @@ pub(crate) struct Queue {
 /// What has changed since it was last recorded.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
+    added: BTreeSet<Gid>,
     changed: BTreeSet<Gid>,
     gone: BTreeSet<Gid>,
 }
@@ -44,16 +45,26 @@ pub(crate) struct Changes {
 /// What is to be recorded.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
+    /// The new ones among those that have changed.
+    pub(crate) added: BTreeSet<Gid>,
     /// New, or other than before.
-    pub(crate) changed: Vec<Download>,
-    /// No longer there.
-    pub(crate) gone: Vec<Gid>,
+    pub(crate) changed: BTreeMap<Gid, Download>,
+    /// No longer there, or no longer the same: a GID may be given to another download.
+    pub(crate) gone: BTreeSet<Gid>,
 }
 
 impl Batch {
     /// Returns whether there is nothing to record.
     pub(crate) fn is_empty(&self) -> bool {
         self.changed.is_empty() && self.gone.is_empty()
+    }
+
+    /// Adds what has changed after it.
+    pub(crate) fn absorb(&mut self, later: Self) {
+        self.changed.retain(|gid, _| !later.gone.contains(gid));
+        self.gone.extend(later.gone);
+        self.changed.extend(later.changed);
+        self.added.extend(later.added);
     }
 }
 
@@ -98,12 +109,26 @@ impl Queue {
         stopped_total: u64,
     ) -> Self {
         let mut queue = Self::default();
-        let mut were_active = BTreeMap::new();
-        for download in recorded {
-            let (gid, rank) = (download.gid, download.rank);
+        let mut were_active = Vec::new();
+        let mut recorded: Vec<_> = recorded.into_iter().collect();
+        recorded.sort_unstable_by_key(|download| (download.rank, download.gid));
+        for mut download in recorded {
+            let (gid, state) = (download.gid, download.state);
             queue.note_list(&download);
-            match download.state {
-                State::Active => drop(were_active.insert(rank, gid)),
+            let others = if state.is_stopped() {
+                &queue.stopped
+            } else {
+                &queue.queued
+            };
+            let last = others.last_key_value().map(|(rank, _)| *rank);
+            if state != State::Active && last.is_some_and(|last| last >= download.rank) {
+                // Another one has this rank: what was recorded of the two is not of one time.
+                download.rank = next_rank(others);
+                queue.changes.changed.insert(gid);
+            }
+            let rank = download.rank;
+            match state {
+                State::Active => were_active.push(gid),
                 State::Waiting => {
                     queue.queued.insert(rank, gid);
                     queue.ready.insert(rank, gid);
@@ -115,7 +140,7 @@ impl Queue {
             }
             queue.downloads.insert(gid, download);
         }
-        for &gid in were_active.values().rev() {
+        for &gid in were_active.iter().rev() {
             queue.put_first(gid, State::Waiting);
         }
         queue.stopped_total = stopped_total.max(queue.stopped.len() as u64);
@@ -160,6 +185,7 @@ impl Queue {
         }
         self.note_list(&download);
         self.downloads.insert(gid, download);
+        self.changes.added.insert(gid);
         self.changes.changed.insert(gid);
     }
 
@@ -380,13 +406,17 @@ impl Queue {
 
     /// Takes what has changed since the last call.
     pub(crate) fn take_changes(&mut self) -> Batch {
-        let Changes { changed, gone } = std::mem::take(&mut self.changes);
-        let changed = changed
-            .iter()
-            .filter_map(|gid| self.downloads.get(gid).cloned());
+        let Changes {
+            added,
+            changed,
+            gone,
+        } = std::mem::take(&mut self.changes);
+        let changed = changed.into_iter();
+        let changed = changed.filter_map(|gid| Some((gid, self.downloads.get(&gid)?.clone())));
         Batch {
+            added,
             changed: changed.collect(),
-            gone: gone.into_iter().collect(),
+            gone,
         }
     }
 
@@ -484,6 +514,7 @@ impl Queue {
 
     fn note_gone(&mut self, gid: Gid) {
         self.lists.remove(&gid);
+        self.changes.added.remove(&gid);
         self.changes.changed.remove(&gid);
         self.changes.gone.insert(gid);
     }

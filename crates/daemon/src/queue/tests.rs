@@ -196,9 +196,7 @@ proptest! {
             for gone in batch.gone {
                 model.recorded.remove(&gone);
             }
-            for changed in batch.changed {
-                model.recorded.insert(changed.gid, changed);
-            }
+            model.recorded.extend(batch.changed);
             let queued: Vec<_> = model.queued.iter().map(|(number, _)| *number).collect();
             prop_assert_eq!(numbers(queue.queued()), queued);
             prop_assert_eq!(numbers(queue.active()), model.active.clone());
@@ -226,6 +224,48 @@ fn ranks_are_renewed_when_there_is_no_gap_left() {
     assert_eq!(numbers(queue.queued()), expected);
     assert_eq!(queue.start_next(), Some(gid(1)));
     assert_eq!(queue.start_next(), Some(gid(59)));
+}
+
+#[test]
+fn downloads_of_one_rank_are_all_restored() {
+    let recorded = [
+        (1, State::Waiting),
+        (2, State::Waiting),
+        (3, State::Paused),
+        (4, State::Active),
+        (5, State::Active),
+        (6, State::Complete),
+        (7, State::Error),
+    ];
+    let recorded = recorded.map(|(number, state)| {
+        let mut download = download(number);
+        download.state = state;
+        download
+    });
+    let mut queue = Queue::restored(recorded, 0);
+    assert_eq!(numbers(queue.queued()), [4, 5, 1, 2, 3]);
+    assert_eq!(numbers(queue.stopped()), [6, 7]);
+    // What has got another rank is recorded.
+    let changed = queue.take_changes().changed;
+    let changed: Vec<_> = changed.keys().map(|gid| gid.number()).collect();
+    assert_eq!(changed, [2, 3, 4, 5, 7]);
+    let started: Vec<_> = std::iter::from_fn(|| queue.start_next()).collect();
+    assert_eq!(started, [4, 5, 1, 2].map(gid));
+}
+
+#[test]
+fn what_came_later_counts_in_a_batch() {
+    let mut queue = Queue::default();
+    queue.add(download(1), None);
+    queue.add(download(2), None);
+    let mut batch = queue.take_changes();
+    queue.pause(gid(1));
+    queue.remove_queued(gid(2));
+    batch.absorb(queue.take_changes());
+    queue.add(download(2), None);
+    batch.absorb(queue.take_changes());
+    assert_eq!(batch.changed, queue.downloads);
+    assert_eq!(batch.gone, BTreeSet::from([gid(2)]));
 }
 
 #[test]

@@ -210,6 +210,12 @@ impl<R: Runner> Service<R> {
         true
     }
 
+    /// Takes a download out again that was added and cannot be recorded.
+    pub(crate) fn withdraw(&mut self, gid: Gid) {
+        self.remove(gid);
+        self.queue.forget(gid);
+    }
+
     /// Changes options of a download that is not over. If it is active, it goes on with them.
     pub(crate) fn change_options(&mut self, gid: Gid, options: &Options) {
         let rate = |service: &Self| {

@@ -78,6 +78,20 @@ pub(crate) struct Unrecorded {
     pub(crate) global: Option<Options>,
 }
 
+impl Unrecorded {
+    /// Returns whether there is nothing to record.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.batch.is_empty() && self.global.is_none()
+    }
+
+    /// Adds what has changed after it.
+    pub(crate) fn absorb(&mut self, later: Self) {
+        self.batch.absorb(later.batch);
+        self.stopped_total = later.stopped_total;
+        self.global = later.global.or(self.global.take());
+    }
+}
+
 impl<R: Runner> Service<R> {
     /// Returns a service for these downloads. Nothing starts before [`schedule`](Self::schedule).
     pub(crate) fn new(

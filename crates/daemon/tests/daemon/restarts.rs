@@ -123,3 +123,37 @@ fn certificate_serves_tls_alone() {
     let content = outcome.content.unwrap();
     assert!(String::from_utf8_lossy(&content).contains("aria2.addUri"));
 }
+
+#[test]
+fn what_cannot_be_recorded_is_refused_whole() {
+    let (origin, sandbox) = (Origin::plain(), Sandbox::new());
+    origin.under("/", |_| Script::ok(Body::of("x")));
+    drop(sandbox.start());
+    let database = sandbox.path("state/serve.db");
+    let database = rusqlite::Connection::open(database).unwrap();
+    let full = "CREATE TRIGGER full BEFORE INSERT ON download WHEN new.content LIKE '%refused%'
+        BEGIN SELECT RAISE(FAIL, 'the disk is full'); END";
+    database.execute_batch(full).unwrap();
+    drop(database);
+    let daemon = sandbox.start();
+    let client = &daemon.client;
+    let run = |name: &str| json!({"urls": [origin.url("/a")], "name": name});
+    let (status, error) = client.api("POST", "runs", &run("refused"));
+    assert_eq!((status, &error["error"]["kind"]), (500, &json!("internal")));
+    let params = json!([[origin.url("/refused")], {"pause": "true"}]);
+    let body = client.body("aria2.addUri", &params);
+    assert_eq!(client.request("POST /jsonrpc", &[], &body).status, 400);
+    let runs = |client: &crate::client::Client| client.api("GET", "runs", &json!(null)).1;
+    assert_eq!(runs(client)["total"], 0);
+    let id = client.add_run(&run("taken"));
+    client.wait_for_run(&id, "done");
+    let kept = std::fs::read_dir(sandbox.path("state/lists")).unwrap();
+    assert_eq!(kept.count(), 1);
+    drop(daemon);
+    let daemon = sandbox.start();
+    let runs = runs(&daemon.client);
+    assert_eq!(
+        (&runs["total"], &runs["runs"][0]["id"]),
+        (&json!(1), &json!(id))
+    );
+}
