@@ -68,6 +68,7 @@ impl<R: Runner> Service<R> {
             }
         });
         self.queue.wait_again(gid);
+        self.move_behind_equals(gid);
         self.schedule();
         true
     }
@@ -78,12 +79,20 @@ impl<R: Runner> Service<R> {
             .change(gid, |download| download.priority = priority);
         self.runner.set_priority(gid, urgency(priority));
         if self.queue.position(gid).is_some() {
-            // Behind its equals: as if it were added now.
             self.queue.reposition(gid, 0, Whence::End);
-            let position = self.queue.position_before(gid, priority);
-            let position = i64::try_from(position).unwrap_or(i64::MAX);
-            self.queue.reposition(gid, position, Whence::Start);
+            self.move_behind_equals(gid);
         }
+    }
+
+    /// Moves the last one of the queue, which is this one, to where it would be if it were added
+    /// now.
+    fn move_behind_equals(&mut self, gid: Gid) {
+        let priority = self.queue.get(gid).map(|download| download.priority);
+        let position = self
+            .queue
+            .position_before(gid, priority.unwrap_or_default());
+        let position = i64::try_from(position).unwrap_or(i64::MAX);
+        self.queue.reposition(gid, position, Whence::Start);
     }
 
     /// Returns the options of these that may be given for one download, or for all.
@@ -264,5 +273,38 @@ impl<R: Runner> Service<R> {
             self.run(gid);
             self.schedule();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::fake;
+
+    #[test]
+    fn retried_run_stands_where_its_priority_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut service = fake::service(folder.path());
+        let gid = |number| Gid::new(number).unwrap();
+        let mut add = |number: u64, priority| {
+            let list = NewList {
+                folder: folder.path().to_owned(),
+                priority,
+                ..NewList::default()
+            };
+            service.add_list(gid(number), list);
+        };
+        // Two are active; one fails.
+        add(1, 5);
+        add(2, 0);
+        for (number, priority) in [(3, 9), (4, 5), (5, 1), (6, -1)] {
+            add(number, priority);
+        }
+        service.remove(gid(1));
+        assert!(service.retry(gid(1)));
+        let queued = service.queue.queued();
+        let queued: Vec<_> = queued.map(|download| download.gid.number()).collect();
+        // The third one is active now.
+        assert_eq!(queued, [4, 1, 5, 6]);
     }
 }
