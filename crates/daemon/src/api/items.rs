@@ -96,6 +96,8 @@ fn rows(
     let Page { offset, limit } = wanted.page;
     let is_whole = view.as_ref().is_some_and(|view| view.is_whole);
     let (active, ended) = view.map_or_else(Default::default, |view| (view.active, view.ended));
+    // They may have ended in a run before.
+    let except = active.iter().map(|row| row.row).collect();
     let active = active.into_iter().filter(|row| wanted.accepts_row(row));
     let mut rows: Vec<_> = active.collect();
     if is_whole {
@@ -118,6 +120,7 @@ fn rows(
             input,
             statuses: statuses.map(|status| status.name()).collect(),
             text: wanted.text.clone(),
+            except,
             skip: offset.saturating_sub(before) as u64,
             take: (limit - page.len()) as u64,
         },

@@ -100,6 +100,37 @@ fn failed_rows_are_tried_again() {
 }
 
 #[test]
+fn item_that_is_active_again_is_listed_once() {
+    let (origin, sandbox, gate) = (origin(), Sandbox::new(), Gate::new());
+    let daemon = sandbox.start();
+    let client = &daemon.client;
+    let late = Script::ok(Body::of("y")).hold_at(0, &gate);
+    origin.on("/late", [Script::status(404), late]);
+    let mut rows = urls(&origin, "many", 0..3);
+    rows.insert(1, origin.url("/late"));
+    let id = client.add_run(&json!({"urls": rows}));
+    client.wait_for_run(&id, "failed");
+    client.api("POST", &format!("runs/{id}/retry"), &Value::Null);
+    let items = |query: &str| get(client, &format!("runs/{id}/items?{query}"));
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while items("status=active")["total"] != 1 {
+        assert!(std::time::Instant::now() < deadline);
+    }
+    let listed = |query: &str| {
+        let items = items(query);
+        let rows = items["items"].as_array().unwrap().iter();
+        let rows: Vec<_> = rows.map(|item| item["row"].as_u64().unwrap()).collect();
+        (items["total"].clone(), rows)
+    };
+    assert_eq!(listed(""), (json!(4), vec![1, 3, 2, 0]));
+    assert_eq!(listed("offset=2&limit=1"), (json!(4), vec![2]));
+    assert_eq!(listed("status=failed"), (json!(0), vec![]));
+    gate.open();
+    client.wait_for_run(&id, "done");
+    assert_eq!(listed(""), (json!(4), vec![3, 2, 1, 0]));
+}
+
+#[test]
 fn uploaded_list_is_read_by_its_format() {
     let (origin, sandbox) = (origin(), Sandbox::new());
     let daemon = sandbox.start();

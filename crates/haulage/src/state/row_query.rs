@@ -21,6 +21,8 @@ pub struct RowQuery {
     pub statuses: Vec<&'static str>,
     /// What is in the URL or the path of each, whatever the case of ASCII letters; empty for all.
     pub text: String,
+    /// Rows that are not wanted, by their numbers.
+    pub except: Vec<u64>,
     /// How many are left out, from the last row of the list on.
     pub skip: u64,
     /// How many are returned at most.
@@ -58,24 +60,26 @@ fn rows(connection: &Connection, query: &RowQuery) -> rusqlite::Result<QueriedRo
         columns::SELECTED
     };
     let wanted = "list = ?1 AND (?2 = '' OR instr(?2, '/' || status || '/')) \
-                  AND (?3 = '' OR instr(lower(url), ?3) OR instr(lower(path), ?3))";
+                  AND (?3 = '' OR instr(lower(url), ?3) OR instr(lower(path), ?3)) \
+                  AND row NOT IN (SELECT value FROM json_each(?4))";
     let statuses = match query.statuses.join("/") {
         none if none.is_empty() => none,
         some => format!("/{some}/"),
     };
     let text = query.text.to_ascii_lowercase();
+    let except = serde_json::Value::from(query.except.as_slice()).to_string();
     let count = format!("SELECT count(*) FROM item WHERE {wanted}");
-    let total = connection.query_row(&count, params![list, statuses, text], |row| {
+    let total = connection.query_row(&count, params![list, statuses, text, except], |row| {
         let count: i64 = row.get(0)?;
         Ok(u64::try_from(count).unwrap_or_default())
     })?;
     let page = format!(
         "SELECT {columns}, input FROM item CROSS JOIN list ON id = list WHERE {wanted} \
-         ORDER BY row DESC LIMIT ?4 OFFSET ?5"
+         ORDER BY row DESC LIMIT ?5 OFFSET ?6"
     );
     let mut page = connection.prepare(&page)?;
     let (take, skip) = (number(query.take), number(query.skip));
-    let rows = page.query_map(params![list, statuses, text, take, skip], record)?;
+    let rows = page.query_map(params![list, statuses, text, except, take, skip], record)?;
     let outcomes = rows.map(|row| row.map(Record::into_outcome));
     Ok(QueriedRows {
         total,

@@ -251,18 +251,22 @@ fn recorded_rows_of_one_list_are_found_page_by_page() {
         let all = all.collect::<Result<_, _>>().unwrap();
         assert_eq!(numbers(all), (0..rows).collect::<Vec<_>>(), "{input}");
     }
-    let query = |statuses: &[&'static str], text: &str| {
+    let query_except = |except: &[u64], statuses: &[&'static str], text: &str| {
         let query = RowQuery {
             input: "a".to_owned(),
             statuses: statuses.to_vec(),
             text: text.to_owned(),
+            except: except.to_vec(),
             skip: 1,
             take: 3,
         };
         let found = haulage::query_rows(sandbox.path(""), &query).unwrap();
         (found.total, numbers(found.outcomes))
     };
+    let query = |statuses: &[&'static str], text: &str| query_except(&[], statuses, text);
     assert_eq!(query(&[], ""), (30, vec![28, 27, 26]));
+    let some = query_except(&[29, 27, 99], &["done"], "http");
+    assert_eq!(some, (28, vec![26, 25, 24]));
     assert_eq!(query(&["failed", "done"], ""), (30, vec![28, 27, 26]));
     assert_eq!(query(&["failed"], ""), (0, vec![]));
     assert_eq!(query(&[], "HTTP://"), (30, vec![28, 27, 26]));
