@@ -30,12 +30,19 @@ impl Lists {
         self.0.join(gid.to_string())
     }
 
-    /// Makes the file of a new list.
+    /// Makes the file of a new list. It is removed with the second of what is returned, unless that
+    /// is kept.
     ///
     /// # Errors
     /// When it cannot be made, or is there.
-    pub(crate) fn create(&self, gid: Gid) -> io::Result<fs::File> {
-        file::create_private(&self.path(gid))
+    pub(crate) fn create(&self, gid: Gid) -> io::Result<(fs::File, NewFile)> {
+        let file = file::create_private(&self.path(gid))?;
+        let new = NewFile {
+            lists: self.clone(),
+            gid,
+            is_kept: false,
+        };
+        Ok((file, new))
     }
 
     /// Makes sure that files which were made survive a power cut.
@@ -70,6 +77,29 @@ impl Lists {
     }
 }
 
+/// The file of a list whose run is in no queue yet. Dropping this removes it.
+#[derive(Debug)]
+pub(crate) struct NewFile {
+    lists: Lists,
+    gid: Gid,
+    is_kept: bool,
+}
+
+impl NewFile {
+    /// Leaves the file to its run.
+    pub(crate) fn keep(mut self) {
+        self.is_kept = true;
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            self.lists.remove(self.gid);
+        }
+    }
+}
+
 fn gid_of(name: &OsStr) -> Option<Gid> {
     Gid::parse(name.to_str()?)
 }
@@ -84,7 +114,7 @@ mod tests {
         let lists = Lists::in_folder(&folder.path().join("lists")).unwrap();
         let [one, two] = [1, 2].map(|number| Gid::new(number).unwrap());
         for gid in [one, two] {
-            drop(lists.create(gid).unwrap());
+            lists.create(gid).unwrap().1.keep();
         }
         assert!(lists.create(one).is_err());
         lists.keep_only(&HashSet::from([two])).unwrap();
@@ -92,5 +122,9 @@ mod tests {
         lists.remove(two);
         lists.remove(two);
         assert!(!lists.path(two).exists());
+        let (_, new) = lists.create(one).unwrap();
+        assert!(lists.path(one).exists());
+        drop(new);
+        assert!(!lists.path(one).exists());
     }
 }

@@ -160,7 +160,7 @@ mod tests {
             (added.unwrap(), service.take_unrecorded())
         };
         let ((one, first), (two, second)) = (add("true"), add("true"));
-        drop(lists.create(two).unwrap());
+        lists.create(two).unwrap().1.keep();
         assert!(writer.write([first, second]));
         let mut global = Options::default();
         global.set("max-concurrent-downloads", "1").unwrap();

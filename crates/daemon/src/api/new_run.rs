@@ -1,5 +1,6 @@
 //! A new run: a list in the body of a request, or in JSON, with options.
 
+use std::fs::File;
 use std::io::Write as _;
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use super::runs::seen;
 use super::upload::{read_json, save, written};
 use super::{essence, is_json};
 use crate::hub::Hub;
+use crate::lists::NewFile;
 use crate::queue::{Gid, ListRun};
 use crate::response::Body;
 use crate::service::NewList;
@@ -55,29 +57,21 @@ pub(super) async fn add(
     let format = format_of(request.headers());
     let body = request.into_body();
     let gid = hub.change(crate::service::Service::new_gid).await?;
-    let added = if is_json {
+    let (new, file) = if is_json {
         Query::read(query, &[])?;
         let wanted: Wanted = read_json(body).await?;
         let (list, is_of_urls) = wanted.list()?;
         let new = wanted.into_new(hub, is_of_urls)?;
-        write(hub, gid, list).await?;
-        add_written(hub, gid, new).await
+        (new, write(hub, gid, list).await?)
     } else {
         let mut wanted = Wanted::of_query(query)?;
         wanted.format = wanted.format.or(format);
         let new = wanted.into_new(hub, false)?;
-        let file = create(hub, gid).await?;
-        match save(body, file).await {
-            Ok(()) => add_written(hub, gid, new).await,
-            Err(error) => Err(error),
-        }
+        let (content, file) = create(hub, gid).await?;
+        save(body, content).await?;
+        (new, file)
     };
-    if added.is_err() {
-        let lists = hub.lists.clone();
-        // A file that stays is removed at the next start.
-        let _ = tokio::task::spawn_blocking(move || lists.remove(gid)).await;
-    }
-    added
+    add_written(hub, gid, new, file).await
 }
 
 /// Adds the run of a list whose file is there.
@@ -85,6 +79,7 @@ async fn add_written(
     hub: &Arc<Hub>,
     gid: Gid,
     mut new: NewList,
+    file: NewFile,
 ) -> Result<Response<Body>, ApiError> {
     let checking = Arc::clone(hub);
     let (folder, options) = (new.folder.clone(), new.list.options.clone());
@@ -106,6 +101,8 @@ async fn add_written(
         return Err(ApiError::input("the list is empty"));
     }
     let run = hub.change(|service| {
+        // From now on, it goes when its run does.
+        file.keep();
         service.add_list(gid, new);
         seen(service, gid)
     });
@@ -128,17 +125,17 @@ fn format_of(headers: &HeaderMap) -> Option<String> {
     Some(format.name().to_owned())
 }
 
-async fn create(hub: &Arc<Hub>, gid: Gid) -> Result<std::fs::File, ApiError> {
+async fn create(hub: &Arc<Hub>, gid: Gid) -> Result<(File, NewFile), ApiError> {
     let lists = hub.lists.clone();
     written(tokio::task::spawn_blocking(move || lists.create(gid)).await)
 }
 
 /// Writes a list to its file, and flushes it.
-async fn write(hub: &Arc<Hub>, gid: Gid, list: String) -> Result<(), ApiError> {
-    let mut file = create(hub, gid).await?;
+async fn write(hub: &Arc<Hub>, gid: Gid, list: String) -> Result<NewFile, ApiError> {
+    let (mut content, file) = create(hub, gid).await?;
     let writing = tokio::task::spawn_blocking(move || {
-        file.write_all(list.as_bytes())?;
-        file.sync_all()
+        content.write_all(list.as_bytes())?;
+        content.sync_all().map(|()| file)
     });
     written(writing.await)
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
+use std::sync::{Arc, Barrier};
+use std::time::Instant;
 
 use haulage_daemon::Access;
 use origin::{Body, Gate, Origin, Script};
@@ -10,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Client, PATIENCE};
 use crate::described::{self, DOCUMENT};
+use crate::tools::TextTools;
 use crate::{Daemon, Sandbox};
 
 const SIZE: u64 = 3 << 20;
@@ -112,9 +115,9 @@ fn item_that_is_active_again_is_listed_once() {
     client.wait_for_run(&id, "failed");
     client.api("POST", &format!("runs/{id}/retry"), &Value::Null);
     let items = |query: &str| get(client, &format!("runs/{id}/items?{query}"));
-    let deadline = std::time::Instant::now() + PATIENCE;
+    let deadline = Instant::now() + PATIENCE;
     while items("status=active")["total"] != 1 {
-        assert!(std::time::Instant::now() < deadline);
+        assert!(Instant::now() < deadline);
     }
     let listed = |query: &str| {
         let items = items(query);
@@ -167,6 +170,40 @@ fn uploaded_list_is_read_by_its_format() {
     }
     let kept = std::fs::read_dir(sandbox.path("state/lists")).unwrap();
     assert_eq!(kept.count(), 1);
+}
+
+#[test]
+fn upload_that_is_given_up_leaves_no_file() {
+    let (sandbox, counts) = (Sandbox::new(), Arc::new(Barrier::new(2)));
+    let mut settings = sandbox.settings();
+    settings.tools = Arc::new(TextTools {
+        counts: Some(Arc::clone(&counts)),
+    });
+    let daemon = Daemon::start(settings);
+    let client = &daemon.client;
+    let request = format!(
+        "POST /api/v1/runs HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\
+         Content-Type: text/plain\r\nContent-Length: 9\r\n\r\nhttp://h/",
+        client.secret
+    );
+    let mut stream = TcpStream::connect(&client.authority).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    counts.wait();
+    let is_kept = || {
+        std::fs::read_dir(sandbox.path("state/lists"))
+            .unwrap()
+            .count()
+            > 0
+    };
+    assert!(is_kept());
+    drop(stream);
+    let deadline = Instant::now() + PATIENCE;
+    while is_kept() && Instant::now() < deadline {
+        std::thread::yield_now();
+    }
+    counts.wait();
+    assert!(!is_kept());
+    assert_eq!(get(client, "runs")["total"], 0);
 }
 
 #[test]
@@ -240,13 +277,13 @@ fn list_is_resumed_where_it_was_after_a_pause_and_a_restart() {
         .client
         .add_run(&json!({"urls": rows, "name": "kept", "options": {"retries": "1"}}));
     let wait_for = |client: &Client, enough: &dyn Fn(&Value) -> bool| {
-        let deadline = std::time::Instant::now() + PATIENCE;
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let run = get(client, &format!("runs/{id}"));
             if enough(&run) {
                 return run;
             }
-            assert!(std::time::Instant::now() < deadline, "{run}");
+            assert!(Instant::now() < deadline, "{run}");
         }
     };
     let is_half = |run: &Value| {
@@ -498,7 +535,7 @@ fn secret_is_needed_for_everything_but_the_health() {
     let daemon = sandbox.start();
     let mut wrong = daemon.client.clone();
     wrong.secret.pop();
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     for (template, operations) in DOCUMENT["paths"].as_object().unwrap() {
         for method in operations.as_object().unwrap().keys() {
             let method = method.to_ascii_uppercase();
@@ -669,13 +706,13 @@ fn host_that_asks_to_wait_is_told() {
     let busy = Script::status(503).header("retry-after", "60");
     origin.on("/busy", [busy]);
     client.add_run(&json!({"urls": [origin.url("/busy")]}));
-    let deadline = std::time::Instant::now() + PATIENCE;
+    let deadline = Instant::now() + PATIENCE;
     let host = loop {
         let hosts = get(client, "hosts")["hosts"].clone();
         if hosts[0]["state"] == "waits" {
             break hosts[0].clone();
         }
-        assert!(std::time::Instant::now() < deadline);
+        assert!(Instant::now() < deadline);
     };
     assert_eq!(host["reason"], "503, Retry-After");
     assert!(host["until"].is_string());

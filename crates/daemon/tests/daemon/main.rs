@@ -65,7 +65,7 @@ impl Sandbox {
             tls: None,
             engine: EngineOptions::default(),
             defaults,
-            tools: std::sync::Arc::new(tools::TextTools),
+            tools: std::sync::Arc::new(tools::TextTools::default()),
         }
     }
 

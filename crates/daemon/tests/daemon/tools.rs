@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::sync::mpsc;
+use std::sync::{Arc, Barrier, mpsc};
 
 use haulage::source::{Decompressed, List, ListFormat, ListOptions, count_rows_of_file};
 use haulage::{Engine, Error, ErrorKind, Event, RunOptions};
@@ -11,8 +11,11 @@ use haulage_daemon::{
 };
 
 /// Reads lists of text, whose only option is `retries`.
-#[derive(Debug)]
-pub(crate) struct TextTools;
+#[derive(Debug, Default)]
+pub(crate) struct TextTools {
+    /// The test meets each count of rows here, when it begins and before it ends.
+    pub(crate) counts: Option<Arc<Barrier>>,
+}
 
 impl Tools for TextTools {
     fn open(&self, list: &ListFile<'_>) -> Result<OpenList, Refused> {
@@ -44,6 +47,9 @@ impl Tools for TextTools {
     }
 
     fn count(&self, list: &ListFile<'_>) -> Option<u64> {
+        for meeting in [&self.counts, &self.counts].into_iter().flatten() {
+            meeting.wait();
+        }
         let file = File::open(list.path).ok()?;
         count_rows_of_file(file, "", ListFormat::Text)
             .ok()
