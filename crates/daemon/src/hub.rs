@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use haulage::{Engine, RunOptions};
 use serde_json::Value;
 use tokio::runtime::Handle;
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::{Semaphore, broadcast, oneshot};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +25,8 @@ use crate::tools::Tools;
 
 /// How many notifications wait for a client that is slow; it misses others.
 const BACKLOG: usize = 1024;
+/// How many clients may be sent what is recorded of lists at once.
+const READERS: usize = 8;
 /// How often speeds are measured.
 const TICK: Duration = Duration::from_millis(500);
 /// How long runs may take to stop.
@@ -78,6 +80,8 @@ pub(crate) struct Hub {
     pub(crate) about: About,
     notices: broadcast::Sender<Arc<str>>,
     pub(crate) feed: Feed,
+    /// A turn for each client that may be sent what is recorded of a list.
+    pub(crate) readers: Arc<Semaphore>,
     /// Cancelled when a client has asked it to end.
     pub(crate) ending: CancellationToken,
     /// Cancelled when connections are to be closed.
@@ -122,6 +126,7 @@ impl Hub {
                 about,
                 notices: broadcast::channel(BACKLOG).0,
                 feed: Feed::default(),
+                readers: Arc::new(Semaphore::new(READERS)),
                 ending: CancellationToken::new(),
                 closing: CancellationToken::new(),
             }

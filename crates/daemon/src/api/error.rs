@@ -1,6 +1,6 @@
 //! What a request fails with.
 
-use http::header::{ALLOW, WWW_AUTHENTICATE};
+use http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::json;
 
@@ -90,6 +90,15 @@ impl ApiError {
     pub(super) fn too_slow() -> Self {
         let message = "the body came too slowly";
         Self::new(StatusCode::REQUEST_TIMEOUT, "timeout", message)
+    }
+
+    /// Returns the failure of a request for which too many others are served.
+    pub(super) fn busy() -> Self {
+        let message = "too many clients read what is recorded; try again";
+        Self {
+            header: Some((RETRY_AFTER, HeaderValue::from_static("10"))),
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message)
+        }
     }
 
     /// Returns a failure of the daemon itself.

@@ -3,6 +3,7 @@
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -12,6 +13,8 @@ use http::{HeaderValue, Response};
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
 use tokio::sync::mpsc::{self, Sender};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time;
 
 use super::error::ApiError;
 use super::query::Query;
@@ -24,6 +27,8 @@ use crate::tools::{RecordedList, ResultsFormat};
 const CHUNK: usize = 64 << 10;
 /// How many such pieces wait for a client that is slow.
 const BACKLOG: usize = 4;
+/// How long a client waits for its turn.
+const TURN_TIME: Duration = Duration::from_secs(30);
 
 /// A list whose outcomes are recorded.
 struct Recorded {
@@ -76,6 +81,7 @@ pub(super) async fn results(
             return Err(ApiError::malformed(message));
         }
     };
+    let turn = turn(&hub.readers, TURN_TIME).await?;
     let recorded = Recorded::find(hub, id)?;
     let name = format!("haul-{}.{extension}", recorded.id);
     let (pieces, mut received) = mpsc::channel(BACKLOG);
@@ -88,7 +94,7 @@ pub(super) async fn results(
             // A client that has gone needs no answer.
             let _ = pieces.blocking_send(Err(error));
         }
-        drop(flushed);
+        drop((flushed, turn));
     });
     // What cannot be read at all has a status of its own.
     let first = match received.recv().await {
@@ -110,19 +116,38 @@ pub(super) async fn results(
 
 /// Returns the page about a list.
 pub(super) async fn report(hub: &Arc<Hub>, id: &str) -> Result<Response<Body>, ApiError> {
+    let turn = turn(&hub.readers, TURN_TIME).await?;
     let recorded = Recorded::find(hub, id)?;
     let name = format!("haul-{}.html", recorded.id);
     let tools = Arc::clone(&hub.tools);
     let page = tokio::task::spawn_blocking(move || tools.report(&recorded.list())).await;
     let page = page.map_err(|_| ApiError::internal("the report cannot be made"))?;
     let page = page.map_err(|error| unreadable(&error))?;
-    let mut response = as_file(Response::new(full(page)), "text/html; charset=utf-8", &name);
+    // A page is large: few are in memory until they are sent.
+    let page = full(page).map_frame(move |frame| {
+        let _ = &turn;
+        frame
+    });
+    let response = Response::new(page.boxed_unsync());
+    let mut response = as_file(response, "text/html; charset=utf-8", &name);
     // Its script must not act as the daemon's own page.
     let sandbox = HeaderValue::from_static("sandbox allow-scripts");
     response
         .headers_mut()
         .insert(CONTENT_SECURITY_POLICY, sandbox);
     Ok(response)
+}
+
+/// Waits until few enough others are sent what is recorded: each of them has a thread.
+///
+/// # Errors
+/// When that takes too long.
+async fn turn(
+    readers: &Arc<Semaphore>,
+    patience: Duration,
+) -> Result<OwnedSemaphorePermit, ApiError> {
+    let turn = time::timeout(patience, Arc::clone(readers).acquire_owned()).await;
+    turn.ok().and_then(Result::ok).ok_or_else(ApiError::busy)
 }
 
 fn as_file(mut response: Response<Body>, content_type: &'static str, name: &str) -> Response<Body> {
@@ -156,5 +181,20 @@ impl Write for Pieces {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn client_whose_turn_does_not_come_is_told_so() {
+        let readers = Arc::new(Semaphore::new(1));
+        let first = turn(&readers, TURN_TIME).await.unwrap();
+        let busy = turn(&readers, Duration::ZERO).await.unwrap_err();
+        assert_eq!(busy.into_response().headers()["retry-after"], "10");
+        drop(first);
+        assert!(turn(&readers, Duration::ZERO).await.is_ok());
     }
 }

@@ -1,6 +1,7 @@
 //! The daemon's HTTP: connections, heads, bodies and times are bounded, and refusals are slow.
 
 mod guard;
+mod patient;
 mod query;
 pub(crate) mod tls;
 mod websocket;
@@ -28,6 +29,7 @@ use tokio_rustls::TlsAcceptor;
 
 pub(crate) use self::guard::Guard;
 use self::guard::Refusal;
+use self::patient::Patient;
 use crate::api;
 use crate::hub::Hub;
 use crate::page;
@@ -41,6 +43,8 @@ const MAX_CONNECTIONS: usize = 4096;
 const HEAD_TIME: Duration = Duration::from_secs(30);
 /// How long a body may take.
 const BODY_TIME: Duration = Duration::from_secs(30);
+/// How long a client may take to read anything of what it is sent.
+const READ_TIME: Duration = Duration::from_secs(30);
 /// The most bytes of a head.
 const MAX_HEAD: usize = 64 << 10;
 /// The most fields of a head.
@@ -106,6 +110,7 @@ pub(crate) async fn serve(listener: TcpListener, server: Arc<Server>) {
             };
             // Answers are small, and a client waits for each.
             let _ = stream.set_nodelay(true);
+            let stream = Patient::new(stream, READ_TIME);
             let server = Arc::clone(&server);
             tokio::spawn(async move {
                 match &server.tls {

@@ -178,6 +178,7 @@ fn upload_that_is_given_up_leaves_no_file() {
     let mut settings = sandbox.settings();
     settings.tools = Arc::new(TextTools {
         counts: Some(Arc::clone(&counts)),
+        ..TextTools::default()
     });
     let daemon = Daemon::start(settings);
     let client = &daemon.client;

@@ -3,13 +3,16 @@
 use std::io::Write as _;
 use std::net::TcpStream;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use haulage_daemon::Access;
 use origin::{Body, Origin, Script};
 use serde_json::{Value, json};
 
-use crate::client::Socket;
+use crate::client::{PATIENCE, Socket};
+use crate::tools::TextTools;
 use crate::{Daemon, Sandbox};
 
 const ARIANG: &str = "https://ariang.example";
@@ -260,4 +263,46 @@ fn files_stay_in_the_folders_that_are_allowed() {
     client.call("aria2.unpause", &json!([later]));
     client.wait_for(&later, "error");
     assert_eq!(std::fs::read_dir(&foreign).unwrap().count(), 0);
+}
+
+#[test]
+fn clients_that_do_not_read_hold_few_threads() {
+    let (origin, sandbox, readers) = (Origin::plain(), Sandbox::new(), Arc::default());
+    origin.on("/a", Script::ok(Body::of("x")));
+    let mut settings = sandbox.settings();
+    settings.tools = Arc::new(TextTools {
+        endless: Some(Arc::clone(&readers)),
+        ..TextTools::default()
+    });
+    let daemon = Daemon::start(settings);
+    let client = &daemon.client;
+    let id = client.add_run(&json!({"urls": [origin.url("/a")]}));
+    client.wait_for_run(&id, "done");
+    let request = format!(
+        "GET /api/v1/runs/{id}/results HTTP/1.1\r\nHost: localhost\r\n\
+         Authorization: Bearer {}\r\n\r\n",
+        client.secret
+    );
+    let stalled: Vec<_> = (0..20)
+        .map(|_| {
+            let mut stream = TcpStream::connect(&client.authority).unwrap();
+            stream.write_all(request.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    let wait = |number: usize| {
+        let deadline = Instant::now() + PATIENCE;
+        while readers.load(Ordering::SeqCst) != number {
+            assert!(Instant::now() < deadline, "{readers:?}");
+            std::thread::yield_now();
+        }
+    };
+    wait(8);
+    for _ in 0..20 {
+        let (status, items) = client.api("GET", &format!("runs/{id}/items"), &Value::Null);
+        assert_eq!((status, &items["total"]), (200, &json!(1)));
+    }
+    assert_eq!(readers.load(Ordering::SeqCst), 8);
+    drop(stalled);
+    wait(0);
 }

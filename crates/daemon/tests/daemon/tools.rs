@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
 
 use haulage::source::{Decompressed, List, ListFormat, ListOptions, count_rows_of_file};
@@ -15,6 +16,8 @@ use haulage_daemon::{
 pub(crate) struct TextTools {
     /// The test meets each count of rows here, when it begins and before it ends.
     pub(crate) counts: Option<Arc<Barrier>>,
+    /// Results have no end; here is how many clients get them now. `None` if they are as recorded.
+    pub(crate) endless: Option<Arc<AtomicUsize>>,
 }
 
 impl Tools for TextTools {
@@ -62,6 +65,12 @@ impl Tools for TextTools {
         format: ResultsFormat,
         out: &mut dyn Write,
     ) -> Result<(), Error> {
+        if let Some(readers) = &self.endless {
+            readers.fetch_add(1, Ordering::SeqCst);
+            while out.write_all(&[b'x'; 4096]).is_ok() {}
+            readers.fetch_sub(1, Ordering::SeqCst);
+            return Ok(());
+        }
         for outcome in haulage::results_of(of.folder, of.input)? {
             let outcome = outcome?;
             let (row, status) = (outcome.row, outcome.status.name());
