@@ -66,6 +66,11 @@ async fn answer(request: Request<Incoming>, hub: &Arc<Hub>) -> Result<Response<B
     }
 }
 
+/// Returns whether a client has shown the secret in the head of a request, if there is one.
+pub(crate) fn is_admitted(headers: &HeaderMap, hub: &Hub) -> bool {
+    admit(headers, hub).is_ok()
+}
+
 /// Checks that a client has shown the secret, if there is one.
 fn admit(headers: &HeaderMap, hub: &Hub) -> Result<(), ApiError> {
     let given = headers

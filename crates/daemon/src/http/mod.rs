@@ -2,6 +2,7 @@
 
 mod guard;
 mod patient;
+mod places;
 mod query;
 pub(crate) mod tls;
 mod websocket;
@@ -23,13 +24,14 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Mutex;
 use tokio::time;
 use tokio_rustls::TlsAcceptor;
 
 pub(crate) use self::guard::Guard;
 use self::guard::Refusal;
 use self::patient::Patient;
+use self::places::{Place, Places};
 use crate::api;
 use crate::hub::Hub;
 use crate::page;
@@ -37,7 +39,10 @@ use crate::response::{Body, empty, full, text};
 use crate::rpc::Answer;
 
 /// The most connections at once. Others wait until one is closed.
-const MAX_CONNECTIONS: usize = 4096;
+const MAX_CONNECTIONS: u32 = 4096;
+/// The most of these whose clients have not shown the secret. A newer one takes the place of the
+/// oldest.
+const MAX_STRANGERS: usize = 256;
 /// How long the head of a request, or a TLS handshake, may take; also how long a connection may be
 /// idle.
 const HEAD_TIME: Duration = Duration::from_secs(30);
@@ -99,11 +104,10 @@ impl Turnstile {
 
 /// Serves all connections, until the daemon closes.
 pub(crate) async fn serve(listener: TcpListener, server: Arc<Server>) {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let places = Places::new(MAX_CONNECTIONS, MAX_STRANGERS);
     let closing = server.hub.closing.clone();
     let accepting = async {
-        // It fails only if it is closed, which it never is.
-        while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+        while let Some(place) = places.free().await {
             let Ok((stream, _)) = listener.accept().await else {
                 time::sleep(PAUSE).await;
                 continue;
@@ -111,18 +115,12 @@ pub(crate) async fn serve(listener: TcpListener, server: Arc<Server>) {
             // Answers are small, and a client waits for each.
             let _ = stream.set_nodelay(true);
             let stream = Patient::new(stream, READ_TIME);
-            let server = Arc::clone(&server);
+            let (server, place) = (Arc::clone(&server), Arc::new(place.take()));
             tokio::spawn(async move {
-                match &server.tls {
-                    None => connection(stream, Arc::clone(&server)).await,
-                    Some(Tls(tls)) => {
-                        let handshake = time::timeout(HEAD_TIME, tls.accept(stream)).await;
-                        if let Ok(Ok(stream)) = handshake {
-                            connection(stream, Arc::clone(&server)).await;
-                        }
-                    }
+                tokio::select! {
+                    () = accepted(stream, &server, &place) => {}
+                    () = place.lost() => {}
                 }
-                drop(place);
             });
         }
     };
@@ -131,20 +129,35 @@ pub(crate) async fn serve(listener: TcpListener, server: Arc<Server>) {
         () = closing.cancelled() => {}
     }
     drop(listener);
-    let all = u32::try_from(MAX_CONNECTIONS).unwrap_or(u32::MAX);
     // Those that take longer are cut off.
-    let _ = time::timeout(GRACE, places.acquire_many(all)).await;
+    let _ = time::timeout(GRACE, places.all_free()).await;
 }
 
-/// Serves a connection until it is closed.
-async fn connection<S>(stream: S, server: Arc<Server>)
+/// Serves a connection that was accepted, with TLS or without.
+async fn accepted<S>(stream: S, server: &Arc<Server>, place: &Arc<Place>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    match &server.tls {
+        None => connection(stream, server, place).await,
+        Some(Tls(tls)) => {
+            let handshake = time::timeout(HEAD_TIME, tls.accept(stream)).await;
+            if let Ok(Ok(stream)) = handshake {
+                connection(stream, server, place).await;
+            }
+        }
+    }
+}
+
+/// Serves a connection until it is closed, or becomes a WebSocket, which has its place then.
+async fn connection<S>(stream: S, server: &Arc<Server>, place: &Arc<Place>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let closing = server.hub.closing.clone();
     let respond = move |request| {
-        let server = Arc::clone(&server);
-        async move { Ok::<_, Infallible>(respond(request, &server).await) }
+        let (server, place) = (Arc::clone(server), Arc::clone(place));
+        async move { Ok::<_, Infallible>(respond(request, &server, &place).await) }
     };
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -163,7 +176,11 @@ where
 }
 
 /// Returns the response to a request.
-async fn respond(request: Request<Incoming>, server: &Server) -> Response<Body> {
+async fn respond(
+    request: Request<Incoming>,
+    server: &Server,
+    place: &Arc<Place>,
+) -> Response<Body> {
     let is_for_us = is_for_host(request.uri(), request.headers());
     let path = request.uri().path();
     if is_for_us && page::has(path) && server.guard.check_page(request.headers()).is_ok() {
@@ -183,7 +200,7 @@ async fn respond(request: Request<Incoming>, server: &Server) -> Response<Body> 
         }
         Ok(origin) => {
             let origin = origin.and_then(|origin| HeaderValue::from_str(origin).ok());
-            (origin, routed(request, server).await)
+            (origin, routed(request, server, place).await)
         }
     };
     with_origin(response, origin)
@@ -209,8 +226,15 @@ fn with_origin(mut response: Response<Body>, origin: Option<HeaderValue>) -> Res
     response
 }
 
-async fn routed(mut request: Request<Incoming>, server: &Server) -> Response<Body> {
+async fn routed(
+    mut request: Request<Incoming>,
+    server: &Server,
+    place: &Arc<Place>,
+) -> Response<Body> {
     let (hub, turnstile) = (&server.hub, &server.turnstile);
+    if api::is_admitted(request.headers(), hub) {
+        place.admit();
+    }
     match request.uri().path() {
         "/jsonrpc" => {}
         path if path.starts_with(api::PREFIX) => {
@@ -241,7 +265,8 @@ async fn routed(mut request: Request<Incoming>, server: &Server) -> Response<Bod
     }
     match *request.method() {
         Method::GET if websocket::is_wanted(request.headers()) => {
-            websocket::open(&mut request, Arc::clone(hub), Arc::clone(turnstile))
+            let (hub, turnstile) = (Arc::clone(hub), Arc::clone(turnstile));
+            websocket::open(&mut request, hub, turnstile, Arc::clone(place))
         }
         // An image of any page could send it.
         Method::GET if !hub.secret().is_set() => text(
@@ -251,9 +276,9 @@ async fn routed(mut request: Request<Incoming>, server: &Server) -> Response<Bod
         Method::GET => {
             let call = query::call(request.uri().query().unwrap_or_default());
             let answer = hub.answer_value(call.unwrap_or_default()).await;
-            answered(answer, turnstile).await
+            answered(answer, turnstile, place).await
         }
-        Method::POST => post(request.into_body(), server).await,
+        Method::POST => post(request.into_body(), server, place).await,
         Method::OPTIONS => preflight(&request, "POST, GET, OPTIONS"),
         _ => {
             let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "use GET or POST\n");
@@ -268,7 +293,7 @@ fn is_read(method: &Method) -> bool {
     [Method::GET, Method::HEAD].contains(method)
 }
 
-async fn post(body: Incoming, server: &Server) -> Response<Body> {
+async fn post(body: Incoming, server: &Server, place: &Place) -> Response<Body> {
     const TOO_LARGE: &str = "at most 2 MiB are read\n";
     if usize::try_from(body.size_hint().lower()).is_ok_and(|length| length > MAX_BODY) {
         return text(StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE);
@@ -280,10 +305,13 @@ async fn post(body: Incoming, server: &Server) -> Response<Body> {
         Err(_) => return text(StatusCode::REQUEST_TIMEOUT, "the body came too slowly\n"),
     };
     let answer = server.hub.answer(&body).await;
-    answered(answer, &server.turnstile).await
+    answered(answer, &server.turnstile, place).await
 }
 
-async fn answered(answer: Answer, turnstile: &Turnstile) -> Response<Body> {
+async fn answered(answer: Answer, turnstile: &Turnstile, place: &Place) -> Response<Body> {
+    if answer.admitted {
+        place.admit();
+    }
     turnstile.delay(&answer).await;
     let mut response = Response::new(full(answer.body.to_string()));
     let status = StatusCode::from_u16(answer.status);

@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
-use super::{MAX_BODY, Turnstile};
+use super::{MAX_BODY, Place, Turnstile};
 use crate::hub::Hub;
 use crate::response::{Body, empty, text};
 
@@ -35,6 +35,7 @@ pub(super) fn open(
     request: &mut Request<Incoming>,
     hub: Arc<Hub>,
     turnstile: Arc<Turnstile>,
+    place: Arc<Place>,
 ) -> Response<Body> {
     let headers = request.headers();
     let version = headers.get(SEC_WEBSOCKET_VERSION);
@@ -57,7 +58,7 @@ pub(super) fn open(
                 .max_frame_size(Some(MAX_BODY));
             let stream = TokioIo::new(upgraded);
             let socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
-            serve(socket, &hub, &turnstile).await;
+            serve(socket, &hub, &turnstile, &place).await;
         }
     });
     let mut response = empty(StatusCode::SWITCHING_PROTOCOLS);
@@ -80,7 +81,7 @@ enum Step {
 }
 
 /// Answers calls in order and sends notifications, until either side closes.
-async fn serve<S>(mut socket: WebSocketStream<S>, hub: &Hub, turnstile: &Turnstile)
+async fn serve<S>(mut socket: WebSocketStream<S>, hub: &Hub, turnstile: &Turnstile, place: &Place)
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
 {
@@ -90,6 +91,9 @@ where
             message = socket.next() => match message {
                 Some(Ok(Message::Text(call))) => {
                     let answer = hub.answer(call.as_bytes()).await;
+                    if answer.admitted {
+                        place.admit();
+                    }
                     turnstile.delay(&answer).await;
                     Step::Send(answer.body.to_string())
                 }
@@ -101,6 +105,7 @@ where
                 Err(RecvError::Lagged(_)) => continue,
                 Err(RecvError::Closed) => Step::Close,
             },
+            () = place.lost() => Step::Close,
             () = hub.closing.cancelled() => Step::Close,
         };
         let is_over = matches!(step, Step::Close);

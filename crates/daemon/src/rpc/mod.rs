@@ -27,6 +27,8 @@ pub(crate) struct Answer {
     pub(crate) body: Value,
     /// Whether a call in it had no valid token.
     pub(crate) refused: bool,
+    /// Whether a call in it had a valid token, or none was needed for any.
+    pub(crate) admitted: bool,
 }
 
 /// Who calls: what they have shown of the secret so far.
@@ -35,6 +37,7 @@ struct Caller<'a> {
     /// A token was wrong. No other one is looked at then, so a request is one guess.
     has_guessed: bool,
     refused: bool,
+    admitted: bool,
 }
 
 /// Answers the body of a request.
@@ -57,8 +60,9 @@ pub(crate) fn answer_value<R: Runner>(
         secret,
         has_guessed: false,
         refused: false,
+        admitted: !secret.is_set(),
     };
-    match request {
+    let mut answer = match request {
         Value::Array(calls) if calls.len() > MAX_CALLS => {
             failed(&Value::Null, &RpcError::of_protocol(-32600))
         }
@@ -70,10 +74,13 @@ pub(crate) fn answer_value<R: Runner>(
                 status: 200,
                 body,
                 refused: caller.refused,
+                admitted: false,
             }
         }
         call => answer_call(service, &mut caller, &call),
-    }
+    };
+    answer.admitted = caller.admitted;
+    answer
 }
 
 fn answer_call<R: Runner>(
@@ -87,6 +94,7 @@ fn answer_call<R: Runner>(
             status: 200,
             body: json!({"id": id, "jsonrpc": "2.0", "result": result}),
             refused: caller.refused,
+            admitted: false,
         },
         Err(error) => failed(id, &error),
     }
@@ -97,6 +105,7 @@ fn failed(id: &Value, error: &RpcError) -> Answer {
         status: error.http_status(),
         body: json!({"id": id, "jsonrpc": "2.0", "error": error.to_json()}),
         refused: error.is_refusal,
+        admitted: false,
     }
 }
 
@@ -135,6 +144,7 @@ fn admitted<R: Runner>(
         caller.refused = true;
         return Err(RpcError::unauthorized());
     }
+    caller.admitted |= needs_token;
     methods::call(service, method, Params(params))
 }
 
