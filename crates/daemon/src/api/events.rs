@@ -45,14 +45,15 @@ pub(crate) async fn tell(hub: &Hub) {
         let mut text = String::new();
         add(&mut text, "status", &status_now(hub));
         let Marks { changed, gone } = hub.feed.take();
-        if changed.len() + gone.len() > MAX_CHANGES {
-            add(&mut text, "reset", &json!({}));
-        } else {
-            for gid in gone {
-                add(&mut text, "removed", &json!({"id": gid.to_string()}));
-            }
-            for run in runs(hub, changed) {
-                add(&mut text, "run", &run);
+        match runs(hub, changed, gone.len()) {
+            None => add(&mut text, "reset", &json!({})),
+            Some(runs) => {
+                for gid in gone {
+                    add(&mut text, "removed", &json!({"id": gid.to_string()}));
+                }
+                for run in &runs {
+                    add(&mut text, "run", run);
+                }
             }
         }
         let hosts = hosts_now(hub);
@@ -66,24 +67,38 @@ pub(crate) async fn tell(hub: &Hub) {
     }
 }
 
-/// Returns these runs, and those that are active.
-fn runs(hub: &Hub, mut changed: BTreeSet<Gid>) -> Vec<RunView> {
+/// Returns these runs, and those that are active; `None` if they are too many to tell of each, with
+/// those that are gone.
+fn runs(hub: &Hub, changed: BTreeSet<Gid>, gone: usize) -> Option<Vec<RunView>> {
     hub.look(|service| {
         let queue = &service.queue;
-        changed.extend(queue.active().map(|download| download.gid));
-        let queued = queue.queued().enumerate();
-        let positions: HashMap<_, _> = queued
-            .filter(|(_, download)| changed.contains(&download.gid))
-            .map(|(position, download)| (download.gid, position))
-            .collect();
-        let downloads = changed.iter().filter_map(|gid| queue.get(*gid));
-        downloads
-            .map(|download| {
-                let position = positions.get(&download.gid).copied();
-                RunView::of(service, download, position)
-            })
-            .collect()
+        let active = queue.active().map(|download| download.gid);
+        let told = within(MAX_CHANGES.checked_sub(gone)?, changed, active)?;
+        let positions = queue.positions().filter(|(gid, _)| told.contains(gid));
+        let positions: HashMap<_, _> = positions.collect();
+        let downloads = told.iter().filter_map(|gid| queue.get(*gid));
+        let view = downloads.map(|download| {
+            let position = positions.get(&download.gid).copied().flatten();
+            RunView::of(service, download, position)
+        });
+        Some(view.collect())
     })
+}
+
+/// Returns all of these; `None` if they are more than `most`.
+fn within<T: Ord>(
+    most: usize,
+    mut all: BTreeSet<T>,
+    others: impl IntoIterator<Item = T>,
+) -> Option<BTreeSet<T>> {
+    let mut others = others.into_iter();
+    while all.len() <= most {
+        let Some(other) = others.next() else {
+            return Some(all);
+        };
+        all.insert(other);
+    }
+    None
 }
 
 /// Adds an event (HTML Living Standard, §9.2). JSON has no line breaks.
@@ -148,6 +163,18 @@ impl Listener {
 mod tests {
     use super::*;
     use crate::feed::{BACKLOG, Feed};
+
+    #[test]
+    fn runs_that_are_told_of_are_bounded() {
+        let changed = || BTreeSet::from([1, 2]);
+        assert_eq!(
+            within(4, changed(), [2, 3]),
+            Some(BTreeSet::from([1, 2, 3]))
+        );
+        assert!(within(4, changed(), [2, 3, 4]).is_some());
+        assert_eq!(within(4, changed(), 2..), None);
+        assert_eq!(within(1, changed(), []), None);
+    }
 
     #[tokio::test]
     async fn slow_client_is_told_to_load_everything_again() {

@@ -51,7 +51,7 @@ async fn answer(request: Request<Incoming>, hub: &Arc<Hub>) -> Result<Response<B
         Route::Status => Ok(runs::status(hub)),
         Route::ChangeLimits => runs::change_limits(hub, request.into_body()).await,
         Route::AddRun => new_run::add(hub, request, query).await,
-        Route::Runs => runs::list(hub, query),
+        Route::Runs => runs::list(hub, query).await,
         Route::Purge => runs::purge(hub).await,
         Route::Run(id) => runs::one(hub, id),
         Route::ChangeRun(id) => runs::change(hub, id, request.into_body()).await,

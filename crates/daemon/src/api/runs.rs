@@ -6,6 +6,7 @@ use http::{Response, StatusCode};
 use hyper::body::Incoming;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::task;
 
 use super::error::ApiError;
 use super::json::json_response;
@@ -15,9 +16,12 @@ use super::upload::read_json;
 use super::view::{self, Limits, RunView, state_name};
 use crate::hub::Hub;
 use crate::options::Options;
-use crate::queue::{Download, Gid, State, Whence};
+use crate::queue::{Gid, State, Whence};
 use crate::response::{Body, empty};
 use crate::service::{Runner, Service};
+
+/// How many runs are looked at while the daemon is locked.
+const SLICE: usize = 256;
 
 /// Returns the response with the state of the whole daemon.
 pub(super) fn status(hub: &Hub) -> Response<Body> {
@@ -32,7 +36,14 @@ pub(super) fn status_now(hub: &Hub) -> Value {
         let queue = &service.queue;
         let [active, queued, _] = queue.counts();
         let waiting = queue.waiting();
-        let stopped = |state| queue.stopped().filter(|one| one.state == state).count();
+        let (mut done, mut failed, mut removed) = (0, 0, 0);
+        for one in queue.stopped() {
+            match one.state {
+                State::Complete => done += 1,
+                State::Error => failed += 1,
+                _ => removed += 1,
+            }
+        }
         let live = queue
             .active()
             .filter_map(|one| service.runner.live(one.gid));
@@ -48,9 +59,9 @@ pub(super) fn status_now(hub: &Hub) -> Value {
                 "active": active,
                 "waiting": waiting,
                 "paused": queued - waiting,
-                "done": stopped(State::Complete),
-                "failed": stopped(State::Error),
-                "removed": stopped(State::Removed),
+                "done": done,
+                "failed": failed,
+                "removed": removed,
             },
             "limits": Limits::of(service, per_host),
             "dirs": dirs,
@@ -89,7 +100,7 @@ pub(super) async fn change_limits(hub: &Hub, body: Incoming) -> Result<Response<
 }
 
 /// Lists runs: those that are active, the queue, and those that are over, the last one first.
-pub(super) fn list(hub: &Hub, query: &str) -> Result<Response<Body>, ApiError> {
+pub(super) async fn list(hub: &Hub, query: &str) -> Result<Response<Body>, ApiError> {
     let query = Query::read(query, &["state", "search", "offset", "limit"])?;
     let page = Page::of(&query)?;
     let states: Vec<_> = query.list("state").collect();
@@ -99,30 +110,44 @@ pub(super) fn list(hub: &Hub, query: &str) -> Result<Response<Body>, ApiError> {
         )));
     }
     let text = query.get("search").unwrap_or_default();
-    let (total, runs) = hub.look(|service| {
-        let queue = &service.queue;
-        let active = queue.active().map(|one| (one, None));
-        let queued = queue.queued().enumerate();
-        let queued = queued.map(|(position, one)| (one, Some(position)));
-        let stopped = queue.stopped().rev().map(|one| (one, None));
-        let is_wanted = |one: &Download| {
-            (states.is_empty() || states.contains(&state_name(one.state)))
-                && view::is_found(service, one, text)
+    let all: Vec<_> = hub.look(|service| service.queue.all().collect());
+    let found = if states.is_empty() && text.is_empty() {
+        all
+    } else {
+        let is_wanted = |service: &Service<_>, gid| {
+            service.queue.get(gid).is_some_and(|one| {
+                (states.is_empty() || states.contains(&state_name(one.state)))
+                    && view::is_found(service, one, text)
+            })
         };
-        let all = active.chain(queued).chain(stopped);
-        let (mut total, mut runs) = (0, Vec::new());
-        for (one, position) in all.filter(|(one, _)| is_wanted(one)) {
-            if total >= page.offset && runs.len() < page.limit {
-                runs.push(RunView::of(service, one, position));
-            }
-            total += 1;
-        }
-        (total, runs)
+        sifted(&all, |slice| {
+            let slice = slice.iter().copied();
+            hub.look(|service| slice.filter(|(gid, _)| is_wanted(service, *gid)).collect())
+        })
+        .await
+    };
+    let shown = found.iter().skip(page.offset).take(page.limit);
+    let runs: Vec<_> = hub.look(|service| {
+        let view = |(gid, position): &(Gid, _)| {
+            let download = service.queue.get(*gid)?;
+            Some(RunView::of(service, download, *position))
+        };
+        shown.filter_map(view).collect()
     });
     Ok(json_response(
         StatusCode::OK,
-        &json!({"total": total, "runs": runs}),
+        &json!({"total": found.len(), "runs": runs}),
     ))
+}
+
+/// Returns what `sift` leaves of each slice. Others have their turn between two of them.
+async fn sifted<T>(all: &[T], mut sift: impl FnMut(&[T]) -> Vec<T>) -> Vec<T> {
+    let mut left = Vec::new();
+    for slice in all.chunks(SLICE) {
+        left.extend(sift(slice));
+        task::yield_now().await;
+    }
+    left
 }
 
 fn is_state(name: &str) -> bool {
@@ -234,4 +259,37 @@ pub(super) async fn purge(hub: &Hub) -> Result<Response<Body>, ApiError> {
     hub.change(|service| service.queue.forget_all_but(0))
         .await?;
     Ok(empty(StatusCode::NO_CONTENT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn others_have_their_turn_during_a_search() {
+        let turns = std::cell::Cell::new(0);
+        let others = async {
+            loop {
+                turns.set(turns.get() + 1);
+                task::yield_now().await;
+            }
+        };
+        let all: Vec<_> = (0..10 * SLICE).collect();
+        let mut before = Vec::new();
+        let search = sifted(&all, |slice| {
+            assert!(slice.len() <= SLICE);
+            before.push(turns.get());
+            vec![slice[0]]
+        });
+        let found = tokio::select! {
+            biased;
+            found = search => found,
+            () = others => unreachable!(),
+        };
+        assert_eq!(
+            found,
+            (0..10).map(|slice| slice * SLICE).collect::<Vec<_>>()
+        );
+        assert!(before.is_sorted_by(|earlier, later| earlier < later));
+    }
 }

@@ -355,6 +355,20 @@ impl Queue {
         self.of(&self.queued)
     }
 
+    /// Returns all downloads: those that are active, those that wait or are paused, with their
+    /// positions, and those that have stopped, the last one first.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (Gid, Option<usize>)> {
+        let active = self.active.values().map(|gid| (*gid, None));
+        let stopped = self.stopped.values().rev().map(|gid| (*gid, None));
+        active.chain(self.positions()).chain(stopped)
+    }
+
+    /// Returns those that wait or are paused, in order, with their positions.
+    pub(crate) fn positions(&self) -> impl Iterator<Item = (Gid, Option<usize>)> {
+        let queued = self.queued.values().enumerate();
+        queued.map(|(position, gid)| (*gid, Some(position)))
+    }
+
     /// Returns the position of a download that waits or is paused; `None` if it does neither.
     pub(crate) fn position(&self, gid: Gid) -> Option<usize> {
         let rank = self.get(gid)?.rank;
