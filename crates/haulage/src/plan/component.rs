@@ -16,19 +16,6 @@ pub(super) const MAX_COMPONENT: usize = 255;
 /// Maximum bytes of an extension, without its dot. A longer one counts as part of the stem.
 const MAX_EXTENSION: usize = 16;
 
-/// Where a component is in its path: only the first can collide with the state's folder.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Position {
-    First,
-    Later,
-}
-
-impl Position {
-    pub(super) fn of(index: usize) -> Self {
-        if index == 0 { Self::First } else { Self::Later }
-    }
-}
-
 /// A component that is safe to create.
 pub(super) struct Component<'a> {
     text: Cow<'a, str>,
@@ -39,17 +26,13 @@ pub(super) struct Component<'a> {
 impl<'a> Component<'a> {
     /// Returns a safe name for a text. `accepted` returns what the destination accepts; it is
     /// called only if the name depends on that.
-    pub(super) fn of_text(
-        text: &'a str,
-        position: Position,
-        accepted: &dyn Fn() -> Accepted,
-    ) -> Self {
-        let text = if is_plain_ascii(text.as_bytes(), position) {
+    pub(super) fn of_text(text: &'a str, accepted: &dyn Fn() -> Accepted) -> Self {
+        let text = if is_plain_ascii(text.as_bytes()) {
             Cow::Borrowed(text)
         } else if depends_on_system(text) {
-            made_safe(text, position, accepted())
+            made_safe(text, accepted())
         } else {
-            made_safe(text, position, Accepted::NOTHING)
+            made_safe(text, Accepted::NOTHING)
         };
         Self {
             changed: matches!(text, Cow::Owned(_)),
@@ -60,20 +43,16 @@ impl<'a> Component<'a> {
     /// Returns a safe name for a segment of a URL's path, which is percent-decoded once (RFC 3986
     /// §2.4). Bytes that are not UTF-8 are replaced. For `accepted`, see
     /// [`of_text`](Self::of_text).
-    pub(super) fn of_segment(
-        segment: &'a str,
-        position: Position,
-        accepted: &dyn Fn() -> Accepted,
-    ) -> Self {
+    pub(super) fn of_segment(segment: &'a str, accepted: &dyn Fn() -> Accepted) -> Self {
         let bytes = match Cow::from(percent_decode_str(segment)) {
-            Cow::Borrowed(_) => return Self::of_text(segment, position, accepted),
+            Cow::Borrowed(_) => return Self::of_text(segment, accepted),
             Cow::Owned(bytes) => bytes,
         };
         let (text, lossy) = match String::from_utf8(bytes) {
             Ok(text) => (text, false),
             Err(error) => (String::from_utf8_lossy(error.as_bytes()).into_owned(), true),
         };
-        let safe = Component::of_text(&text, position, accepted);
+        let safe = Component::of_text(&text, accepted);
         Self {
             changed: lossy || safe.changed,
             text: Cow::Owned(safe.text.into_owned()),
@@ -143,7 +122,7 @@ fn depends_on_system(component: &str) -> bool {
 
 /// Returns a plain file name for a destination that accepts the names in `accepted`. The result is
 /// borrowed if the component is such a name already.
-fn made_safe(component: &str, position: Position, accepted: Accepted) -> Cow<'_, str> {
+fn made_safe(component: &str, accepted: Accepted) -> Cow<'_, str> {
     let replaced = |character| is_forbidden(character) && !accepted.character(character);
     let mut safe: String = component
         .chars()
@@ -160,7 +139,7 @@ fn made_safe(component: &str, position: Position, accepted: Accepted) -> Cow<'_,
     if is_device(&safe) {
         safe.insert(0, '_');
     }
-    if position == Position::First && is_state_folder(&safe) {
+    if is_state_folder(&safe) {
         safe.replace_range(..usize::from(safe.starts_with('.')), "_");
     }
     if safe == component && safe.len() <= MAX_COMPONENT {
@@ -195,7 +174,7 @@ pub(super) fn is_blank(component: &str) -> bool {
 
 /// Returns whether a component is printable ASCII that [`made_safe`] would not change. This is the
 /// common case, and is decided without an allocation.
-fn is_plain_ascii(component: &[u8], position: Position) -> bool {
+fn is_plain_ascii(component: &[u8]) -> bool {
     let (Some(first), Some(last)) = (component.first(), component.last()) else {
         return false;
     };
@@ -205,9 +184,8 @@ fn is_plain_ascii(component: &[u8], position: Position) -> bool {
         && component
             .iter()
             .all(|byte| matches!(byte, b' '..=b'~') && !is_forbidden(char::from(*byte)))
-        && std::str::from_utf8(component).is_ok_and(|text| {
-            !(is_device(text) || position == Position::First && is_state_folder(text))
-        })
+        && std::str::from_utf8(component)
+            .is_ok_and(|text| !(is_device(text) || is_state_folder(text)))
 }
 
 /// Returns whether a character is forbidden in file names on some platform.
@@ -254,7 +232,8 @@ fn is_device(component: &str) -> bool {
     }
 }
 
-/// Returns whether a name is that of the state's folder, or its short name on Windows. No letter
+/// Returns whether a name is that of the state's folder, which each folder has that is the
+/// destination of a run, or its short name on Windows. No letter
 /// outside ASCII folds to one of these, so [`fold_into`] is not needed.
 fn is_state_folder(component: &str) -> bool {
     component.eq_ignore_ascii_case(".haul") || component.eq_ignore_ascii_case("haul~1")
@@ -362,8 +341,7 @@ pub(super) mod tests {
     pub(in crate::plan) fn assert_safe_path(path: &str) {
         path.split('/').for_each(assert_plain);
         assert!(path.len() < 2_400, "{} bytes", path.len());
-        let first = path.split('/').next().unwrap_or_default();
-        assert!(!is_state_folder(first), "{path:?}");
+        assert!(!path.split('/').any(is_state_folder), "{path:?}");
     }
 
     /// Returns a strategy for bytes that are often difficult in file names.
@@ -384,9 +362,8 @@ pub(super) mod tests {
 
     #[test]
     fn what_the_destination_accepts_stays_and_nothing_else() {
-        let everything = |text: &'static str| {
-            Component::of_text(text, Position::First, &|| Accepted::EVERYTHING).text
-        };
+        let everything =
+            |text: &'static str| Component::of_text(text, &|| Accepted::EVERYTHING).text;
         for kept in [
             "2020-01-01T00:00:00Z.nc",
             "a?b=c|d",
@@ -418,10 +395,7 @@ pub(super) mod tests {
         }
         // A file system that accepts some of them.
         let some = Accepted::tried(|name| name == "a:a");
-        assert_eq!(
-            Component::of_text("a:b?", Position::First, &|| some).text,
-            "a:b_"
-        );
+        assert_eq!(Component::of_text("a:b?", &|| some).text, "a:b_");
     }
 
     #[test]
@@ -430,20 +404,18 @@ pub(super) mod tests {
             "a.gif", "ä.gif", "a\nb", "..a", ".haul", "a/b", "haul~1", "con",
         ] {
             let asked = || -> Accepted { panic!("asked for {text:?}") };
-            let _ = Component::of_text(text, Position::First, &asked);
+            let _ = Component::of_text(text, &asked);
         }
     }
 
     proptest! {
         #[test]
         fn the_fast_path_agrees_with_the_slow_one(text in "[ -~]{0,12}|(con|COM1|\\.haul|nul)[ .a]{0,3}") {
-            for position in [Position::First, Position::Later] {
-                let slow = matches!(made_safe(&text, position, Accepted::NOTHING), Cow::Borrowed(_));
-                prop_assert_eq!(is_plain_ascii(text.as_bytes(), position), slow);
-                if !depends_on_system(&text) {
-                    let everywhere = made_safe(&text, position, Accepted::EVERYTHING);
-                    prop_assert_eq!(made_safe(&text, position, Accepted::NOTHING), everywhere);
-                }
+            let slow = matches!(made_safe(&text, Accepted::NOTHING), Cow::Borrowed(_));
+            prop_assert_eq!(is_plain_ascii(text.as_bytes()), slow);
+            if !depends_on_system(&text) {
+                let everywhere = made_safe(&text, Accepted::EVERYTHING);
+                prop_assert_eq!(made_safe(&text, Accepted::NOTHING), everywhere);
             }
         }
     }

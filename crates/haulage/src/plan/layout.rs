@@ -4,7 +4,7 @@ use memchr::memrchr;
 use sha2::{Digest, Sha256};
 
 use super::accepted::Accepted;
-use super::component::{Component, Position, hex, split_extension};
+use super::component::{Component, hex, split_extension};
 use super::name::TargetName;
 use crate::http_url::HttpUrl;
 use crate::options::Layout;
@@ -43,7 +43,7 @@ pub(crate) fn number_of(name: &TargetName) -> Option<u64> {
 
 /// Returns the name for [`Layout::Flat`]: the last segment of the path, without query and fragment.
 fn flat(url: &HttpUrl, given: &str, accepted: &dyn Fn() -> Accepted) -> TargetName {
-    let file = Component::of_segment(last_segment(url), Position::First, accepted);
+    let file = Component::of_segment(last_segment(url), accepted);
     TargetName::of_components([file], given)
 }
 
@@ -56,12 +56,12 @@ fn tree(url: &HttpUrl, given: &str, accepted: &dyn Fn() -> Accepted) -> TargetNa
     let host = url.authority().replace(':', "_");
     let folders = url.path().rsplit_once('/').map_or("", |(above, _)| above);
     let folders = folders.split('/').filter(|folder| !folder.is_empty());
-    let folders = folders.map(|folder| Component::of_segment(folder, Position::Later, accepted));
-    let mut file = Component::of_segment(last_segment(url), Position::Later, accepted);
+    let folders = folders.map(|folder| Component::of_segment(folder, accepted));
+    let mut file = Component::of_segment(last_segment(url), accepted);
     if url.has_query() {
         file = file.changed();
     }
-    let host = Component::of_text(&host, Position::First, accepted);
+    let host = Component::of_text(&host, accepted);
     let components = std::iter::once(host).chain(folders).chain([file]);
     TargetName::of_components(components, given)
 }
@@ -83,7 +83,7 @@ fn numbered(url: &HttpUrl, row: u64) -> TargetName {
 /// Returns the extension of the flat name, with its dot. It is empty if the name has none, or if
 /// the extension has other characters than ASCII letters and digits.
 fn extension(url: &HttpUrl) -> String {
-    let file = Component::of_segment(last_segment(url), Position::First, &Accepted::nothing);
+    let file = Component::of_segment(last_segment(url), &Accepted::nothing);
     let (_, extension) = split_extension(file.as_str());
     let is_plain = extension
         .bytes()
@@ -233,7 +233,7 @@ mod tests {
             ),
             (
                 "http://host.example/.haul/nul/a%FF",
-                "host.example/.haul/_nul~/a\u{fffd}~",
+                "host.example/_haul~/_nul~/a\u{fffd}~",
             ),
             ("http://con/a", "_con~/a~"),
             ("http://.haul/a", "_haul~/a~"),
@@ -347,7 +347,7 @@ mod tests {
             let flat = name(Layout::Flat, &url, GIVEN, 0, &Accepted::nothing);
             assert_plain(flat.as_str());
             // Safe names stay as they are, and so do distinct ones.
-            let safe = Component::of_text(flat.as_str(), Position::First, &Accepted::nothing);
+            let safe = Component::of_text(flat.as_str(), &Accepted::nothing);
             prop_assert_eq!(&TargetName::of_components([safe], &other), &flat);
             let distinct = flat.distinct(GIVEN);
             assert_plain(distinct.as_str());

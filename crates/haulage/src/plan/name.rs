@@ -8,7 +8,7 @@ use std::sync::Arc;
 use memchr::memrchr;
 
 use super::accepted::Accepted;
-use super::component::{self, Component, MAX_COMPONENT, NameTag, Position, split_extension};
+use super::component::{self, Component, MAX_COMPONENT, NameTag, split_extension};
 use crate::error::{Error, ErrorKind};
 
 /// Maximum bytes of the folders in a path, each with its `/`. With the longest file name that makes
@@ -74,9 +74,8 @@ impl TargetName {
         given: &str,
         accepted: &dyn Fn() -> Accepted,
     ) -> Self {
-        let components = name.0.split('/').enumerate();
-        let safe =
-            components.map(|(index, text)| Component::of_text(text, Position::of(index), accepted));
+        let components = name.0.split('/');
+        let safe = components.map(|text| Component::of_text(text, accepted));
         Self::of_components(safe, given)
     }
 
@@ -89,10 +88,9 @@ impl TargetName {
     /// Creates a name from a recorded path. Returns `None` if no row could have that path: other
     /// programs may have changed the record.
     pub(crate) fn of_recorded(path: &str) -> Option<Self> {
-        let components = path.split('/').enumerate();
         let everything = || Accepted::EVERYTHING;
-        let safe = components
-            .map(|(index, text)| Component::of_text(text, Position::of(index), &everything));
+        let components = path.split('/');
+        let safe = components.map(|text| Component::of_text(text, &everything));
         Some(Self::of_components(safe, "")).filter(|name| name.as_str() == path)
     }
 
@@ -182,8 +180,7 @@ impl TargetName {
         if component::is_blank(name) {
             return None;
         }
-        // A server must not name a file `.haul`, in any folder.
-        let file = Component::of_text(name, Position::First, accepted);
+        let file = Component::of_text(name, accepted);
         let mut path = self
             .folder()
             .map_or_else(String::new, |folder| format!("{folder}/"));
@@ -313,7 +310,7 @@ mod tests {
         assert_eq!(user("a/b/c.txt"), "a/b/c.txt");
         assert_eq!(user("./a//b/./c.txt/"), "a/b/c.txt");
         assert_eq!(user("ä/b"), "ä/b");
-        assert_eq!(user("a/.haul"), "a/.haul");
+        assert_eq!(user("a/.haul"), format!("a/_haul{tag}"));
         assert_eq!(user(".haul/parts/x"), format!("_haul{tag}/parts/x{tag}"));
         assert_eq!(user("./.Haul /x.y"), format!("_Haul{tag}/x{tag}.y"));
         assert_eq!(
