@@ -160,8 +160,8 @@ fn prepare(settings: Settings, runtime: &Handle) -> Result<Prepared, Problem> {
     file::make_private_folder(&settings.state).map_err(about(&settings.state))?;
     std::fs::create_dir_all(&settings.dir).map_err(about(&settings.dir))?;
     let folders = Folders::new(&settings.dir, &settings.allowed_dirs)
-        .and_then(|folders| folders.without(&settings.state))
         .map_err(|error| Problem(format!("a folder of --allow-dir cannot be used: {error}")))?;
+    check_apart(&settings.state, &folders)?;
     let (secret, secret_file) = secret_of(&settings)?;
     let tls = settings.tls.as_ref().map(read_tls).transpose()?;
     let database = settings.state.join(DATABASE);
@@ -263,6 +263,19 @@ fn check(settings: &Settings, address: SocketAddr) -> Result<(), Problem> {
         return refuse("--allow-origin takes an origin such as https://ariang.example");
     }
     Ok(())
+}
+
+/// Checks that clients cannot reach the daemon's own files.
+fn check_apart(state: &Path, folders: &Folders) -> Result<(), Problem> {
+    match folders.overlapping(state).map_err(about(state))? {
+        None => Ok(()),
+        Some(folder) => Err(Problem(format!(
+            "{} is not apart from {}, where clients may replace all files: choose another -d DIR, \
+             --allow-dir or --state",
+            state.display(),
+            folder.display()
+        ))),
+    }
 }
 
 /// Returns whether a text is an origin (RFC 6454 §6.2), and not `*` or `null`.

@@ -10,8 +10,6 @@ pub(crate) struct Folders {
     default: PathBuf,
     /// All of them, without links.
     allowed: Vec<PathBuf>,
-    /// The folder of the daemon's own files, which no client touches; `None` if it is not known.
-    own: Option<PathBuf>,
 }
 
 impl Folders {
@@ -27,17 +25,18 @@ impl Folders {
         Ok(Self {
             default: allowed[0].clone(),
             allowed,
-            own: None,
         })
     }
 
-    /// Keeps clients out of the folder of the daemon's own files.
+    /// Returns the folder of these that a folder of the daemon's own is in, or that is in it;
+    /// `None` if there is none, so that clients cannot reach the daemon's files.
     ///
     /// # Errors
-    /// When it cannot be found.
-    pub(crate) fn without(mut self, own: &Path) -> io::Result<Self> {
-        self.own = Some(own.canonicalize()?);
-        Ok(self)
+    /// When the daemon's folder cannot be found.
+    pub(crate) fn overlapping(&self, own: &Path) -> io::Result<Option<&Path>> {
+        let own = own.canonicalize()?;
+        let overlap = |folder: &&Path| own.starts_with(folder) || folder.starts_with(&own);
+        Ok(self.all().find(overlap))
     }
 
     /// Returns all folders, the default first.
@@ -60,10 +59,9 @@ impl Folders {
         }
         let whole: PathBuf = without_links(&path)?.components().collect();
         let is_inside = self.allowed.iter().any(|folder| whole.starts_with(folder));
-        let is_own = self.own.as_ref().is_some_and(|own| whole.starts_with(own));
         // There, the engine keeps partial files.
         let is_hidden = whole.components().any(|part| part.as_os_str() == ".haul");
-        (is_inside && !is_own && !is_hidden).then_some(whole)
+        (is_inside && !is_hidden).then_some(whole)
     }
 }
 
@@ -101,9 +99,7 @@ mod tests {
         symlink(&foreign, own.join("out")).unwrap();
         symlink(&other, own.join("in")).unwrap();
         symlink(place.path().join("later"), own.join("nowhere")).unwrap();
-        std::fs::create_dir(own.join("state")).unwrap();
         let folders = Folders::new(&own, std::slice::from_ref(&other)).unwrap();
-        let folders = folders.without(&own.join("state")).unwrap();
         let real = |path: &Path| path.canonicalize().unwrap();
         assert_eq!(folders.resolve(""), Some(real(&own)));
         assert_eq!(folders.resolve("a/b"), Some(real(&own).join("a/b")));
@@ -122,12 +118,28 @@ mod tests {
             "a\0b",
             ".haul",
             "a/.haul/part",
-            "state",
-            "state/a",
         ] {
             assert_eq!(folders.resolve(path), None, "{path}");
         }
         let near = format!("{}2", own.display());
         assert_eq!(folders.resolve(&near), None);
+    }
+
+    #[test]
+    fn folder_of_the_daemon_is_apart_from_all_others() {
+        let place = tempfile::tempdir().unwrap();
+        let [files, more, state] = ["files", "more", "files2"].map(|name| place.path().join(name));
+        for folder in [&files, &more, &state] {
+            std::fs::create_dir_all(folder.join("a/b")).unwrap();
+        }
+        let folders = Folders::new(&files, &[more.join("a")]).unwrap();
+        let more_inside = more.join("a").canonicalize().unwrap();
+        let overlapping = |path: &Path| folders.overlapping(path).unwrap();
+        assert_eq!(overlapping(&state), None);
+        assert_eq!(overlapping(&files.join("a")), Some(folders.default()));
+        assert_eq!(overlapping(&files), Some(folders.default()));
+        for path in [&more, &more.join("a/b")] {
+            assert_eq!(overlapping(path), Some(&*more_inside));
+        }
     }
 }

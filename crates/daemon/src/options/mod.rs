@@ -153,6 +153,8 @@ mod tests {
             ("header", "Range: bytes=0-"),
             ("out", "../x"),
             ("out", "/etc/x"),
+            ("out", ".haul/x"),
+            ("out", "a/.Haul/x"),
             ("user-agent", "a\nb"),
         ] {
             assert!(options.set(name, given).is_err(), "{name}={given}");

@@ -34,6 +34,13 @@ pub(super) fn normalized(name: &str, value: &str) -> Result<String, Wrong> {
         "header" => headers(value).map(|_| value.to_owned()),
         "user-agent" | "referer" => HeaderValue::from_str(value).map_err(|_| Wrong).and(text()),
         "out" if !value.is_empty() => {
+            // There, the engine keeps partial files.
+            if value
+                .split('/')
+                .any(|part| part.eq_ignore_ascii_case(".haul"))
+            {
+                return Err(Wrong);
+            }
             let named = Request::new("http://h/").and_then(|request| request.named(value));
             named.map_err(|_| Wrong).and(text())
         }

@@ -119,12 +119,14 @@ fn daemon_that_would_be_open_to_others_does_not_start() {
         (&["--allow-origin", "*"], "origin"),
         (&["--tls-cert", "a", "--tls-key", "b"], "a cannot be used"),
         (&["--listen", "nowhere"], "address"),
+        (&["--state", "files/state"], "is not apart from"),
+        (&["--allow-dir", "."], "is not apart from"),
     ] {
-        let all: Vec<_> = ["serve", "--state", "state"]
-            .iter()
-            .chain(options)
-            .copied()
-            .collect();
+        let mut all = vec!["serve", "-d", "files"];
+        if !options.contains(&"--state") {
+            all.extend(["--state", "state"]);
+        }
+        all.extend(options.iter().copied());
         let ran = sandbox.haul(&all);
         assert_eq!(ran.code, Some(2), "{options:?}");
         assert!(ran.stderr.contains(why), "{options:?}: {}", ran.stderr);
