@@ -22,7 +22,8 @@ pub struct EngineSnapshot {
     pub received_bytes: u64,
     /// Hosts that have work or connections.
     pub hosts: usize,
-    /// The hosts with most requests in flight, in that order; none without any.
+    /// The hosts with most requests in flight, in that order, and then those that only have
+    /// requests waiting for a slot.
     pub busiest: Vec<HostSnapshot>,
 }
 

@@ -20,18 +20,29 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     /// Returns how much may be in flight in all, and the origins with the most in flight: at most
     /// `most` of them, and none to which nothing is in flight.
     pub(crate) fn busiest(&self, most: usize) -> (usize, Vec<HostLoad>) {
+        let loads = self.loads(most, |load| load.in_flight > 0);
+        (self.jobs(), loads)
+    }
+
+    /// Returns the origins with the most in flight, and then those for which most work waits for a
+    /// slot: at most `most` of them.
+    pub(super) fn busy_or_queued(&self, most: usize) -> Vec<HostLoad> {
+        self.loads(most, |load| load.in_flight > 0 || load.queued > 0)
+    }
+
+    fn loads(&self, most: usize, is_wanted: impl Fn(&HostLoad) -> bool) -> Vec<HostLoad> {
         // Of siblings, the first one stands for all.
         let is_first =
             |(id, host): &(usize, &Host<W, L, S>)| host.siblings.iter().all(|other| other.0 > *id);
         let origins = self.hosts.iter().filter(is_first);
         let loads = origins.map(|(_, host)| self.load_of_origin(host));
-        let mut loads: Vec<_> = loads.filter(|load| load.in_flight > 0).collect();
+        let mut loads: Vec<_> = loads.filter(is_wanted).collect();
         loads.sort_by(|a, b| {
-            let by_load = b.in_flight.cmp(&a.in_flight);
-            by_load.then_with(|| a.origin.cmp(&b.origin))
+            let [left, right] = [a, b].map(|load| (load.in_flight, load.queued));
+            right.cmp(&left).then_with(|| a.origin.cmp(&b.origin))
         });
         loads.truncate(most);
-        (self.jobs(), loads)
+        loads
     }
 
     /// Returns what is in flight to a host and its siblings, for which one cap holds.

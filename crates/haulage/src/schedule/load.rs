@@ -22,13 +22,12 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     /// Returns how much is in flight and waits now, and of each of the `most` busiest hosts.
     pub(crate) fn load(&self, most: usize) -> Load {
         let ready: usize = self.hosts.iter().map(|(_, host)| host.queue.len()).sum();
-        let (limit, busiest) = self.busiest(most);
         Load {
             in_flight: self.busy,
-            limit,
+            limit: self.jobs(),
             queued: ready + self.later.works(),
             hosts: self.hosts.len(),
-            busiest,
+            busiest: self.busy_or_queued(most),
         }
     }
 }

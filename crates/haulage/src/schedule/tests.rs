@@ -580,13 +580,16 @@ fn load_has_the_busiest_hosts_and_all_that_waits() {
     push(&mut schedule, "b", Protocol::Exclusive, 9);
     push_later(&mut schedule, "c", now + Duration::from_secs(9), 10);
     grants(&mut schedule);
-    let load = schedule.load(2);
-    assert_eq!((load.in_flight, load.queued, load.hosts), (4, 3, 3));
+    // There is no slot left for this one.
+    push(&mut schedule, "d", Protocol::Exclusive, 11);
+    let load = schedule.load(3);
+    assert_eq!((load.in_flight, load.queued, load.hosts), (4, 4, 4));
     let hosts: Vec<_> = load
         .busiest
         .iter()
         .map(|host| (&*host.origin, host.in_flight, host.queued))
         .collect();
-    assert_eq!(hosts, [("a", 3, 2), ("b", 1, 0)]);
+    assert_eq!(hosts, [("a", 3, 2), ("b", 1, 0), ("d", 0, 1)]);
+    assert_eq!(schedule.load(2).busiest, load.busiest[..2]);
     assert_eq!(schedule.load(0).busiest, []);
 }
