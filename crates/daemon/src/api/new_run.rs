@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use haulage::Request as Row;
@@ -23,7 +24,7 @@ use crate::hub::Hub;
 use crate::lists::NewFile;
 use crate::queue::{Gid, ListRun};
 use crate::response::Body;
-use crate::service::NewList;
+use crate::service::{NewList, Service};
 use crate::tools::{ListFile, Refused};
 
 /// The option that says what a list is written in.
@@ -56,17 +57,17 @@ pub(super) async fn add(
     let is_json = is_json(request.headers());
     let format = format_of(request.headers());
     let body = request.into_body();
-    let gid = hub.change(crate::service::Service::new_gid).await?;
+    let gid = hub.change(Service::new_gid).await?;
     let (new, file) = if is_json {
         Query::read(query, &[])?;
         let wanted: Wanted = read_json(body).await?;
         let (list, is_of_urls) = wanted.list()?;
-        let new = wanted.into_new(hub, is_of_urls)?;
+        let new = wanted.into_new(hub, is_of_urls).await?;
         (new, write(hub, gid, list).await?)
     } else {
         let mut wanted = Wanted::of_query(query)?;
         wanted.format = wanted.format.or(format);
-        let new = wanted.into_new(hub, false)?;
+        let new = wanted.into_new(hub, false).await?;
         let (content, file) = create(hub, gid).await?;
         save(body, content).await?;
         (new, file)
@@ -170,7 +171,7 @@ impl Wanted {
         }
     }
 
-    fn into_new(self, hub: &Hub, is_of_urls: bool) -> Result<NewList, ApiError> {
+    async fn into_new(self, hub: &Hub, is_of_urls: bool) -> Result<NewList, ApiError> {
         let mut options = Vec::new();
         for (name, value) in &self.options {
             add_option(&mut options, name, value)?;
@@ -188,12 +189,7 @@ impl Wanted {
             options.push((FORMAT.to_owned(), Some(format.to_owned())));
         }
         let dir = self.dir.unwrap_or_default();
-        let folder = hub.look(|service| service.folder(&dir));
-        let folder = folder.ok_or_else(|| {
-            ApiError::input(format!(
-                "dir: {dir:?} is no folder that the daemon may use; start it with --allow-dir"
-            ))
-        })?;
+        let folder = folder_of(hub, dir).await?;
         let name = self.name.filter(|name| !name.trim().is_empty());
         let name = name.unwrap_or_else(|| match self.urls.as_deref() {
             // Without its userinfo.
@@ -217,6 +213,25 @@ impl Wanted {
             },
         })
     }
+}
+
+/// Returns the folder that a client means.
+///
+/// # Errors
+/// When files may not be saved to it.
+async fn folder_of(hub: &Hub, dir: String) -> Result<PathBuf, ApiError> {
+    let (folders, default) = hub.look(Service::folders_and_default);
+    let dir = if dir.is_empty() { default } else { dir };
+    // The disk is asked, and that takes its time.
+    let resolved = tokio::task::spawn_blocking(move || folders.resolve(&dir).ok_or(dir));
+    let resolved = resolved
+        .await
+        .map_err(|_| ApiError::internal("the folder cannot be found"))?;
+    resolved.map_err(|dir| {
+        ApiError::input(format!(
+            "dir: {dir:?} is no folder that the daemon may use; start it with --allow-dir"
+        ))
+    })
 }
 
 /// Adds an option of `haul`: a switch is `true` or `false`, and one that may be repeated a list.

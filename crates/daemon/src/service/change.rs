@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{PartialFile, Runner, Service, What, codes};
-use crate::options::{Options, Scope, scope, urgency};
+use crate::options::{Folders, Options, Scope, scope, urgency};
 use crate::queue::{Download, Ending, Gid, ListRun, State, Whence};
 
 /// Options whose change needs no new run.
@@ -17,7 +17,7 @@ pub(crate) struct BadOption(pub(crate) String);
 #[derive(Debug, Clone, Default)]
 pub(crate) struct NewList {
     pub(crate) name: String,
-    /// Where its files go, as [`Service::folder`] returned it.
+    /// Where its files go, as [`Folders::resolve`] returned it.
     pub(crate) folder: PathBuf,
     pub(crate) priority: i32,
     pub(crate) is_paused: bool,
@@ -25,11 +25,11 @@ pub(crate) struct NewList {
 }
 
 impl<R: Runner> Service<R> {
-    /// Returns the folder that a client means; `None` if files may not be saved to it.
-    pub(crate) fn folder(&self, dir: &str) -> Option<PathBuf> {
-        let default = || self.global.get("dir").unwrap_or_default();
-        let dir = if dir.is_empty() { default() } else { dir };
-        self.folders.resolve(dir)
+    /// Returns what tells the folder that a client means: the folders that files may be saved to,
+    /// and the name of that in which they are if no other is named.
+    pub(crate) fn folders_and_default(&self) -> (Folders, String) {
+        let default = self.global.get("dir").unwrap_or_default();
+        (self.folders.clone(), default.to_owned())
     }
 
     /// Adds a list under this name, which must be new.
