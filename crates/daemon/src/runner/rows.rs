@@ -166,6 +166,12 @@ impl Rows {
         self.ended.truncate(MAX_ENDED);
     }
 
+    /// Returns kind and message of the error of the row that has ended last; `None` if it has not
+    /// failed.
+    pub(super) fn last_error(&self) -> Option<(ErrorKind, String)> {
+        self.ended.front()?.error.clone()
+    }
+
     /// Returns how they go. `total` is how many there are, if that is known, and `elapsed` how long
     /// the run has taken so far.
     pub(super) fn live(&self, total: Option<u64>, elapsed: Duration) -> LiveRows {

@@ -137,7 +137,7 @@ impl Task {
             self.lock().rows = Some(Rows::after(list.earlier));
         }
         self.begin(run);
-        let (mut finish, mut reason) = (list.is_some().then_some(Finish::List), None);
+        let (mut finish, mut reason) = (None, None);
         while let Some(event) = events.next().await {
             shared.tools.count_event(&event);
             match event {
@@ -164,6 +164,10 @@ impl Task {
         }
         let mut inner = self.lock();
         inner.run = None;
+        if let Some(rows) = &inner.rows {
+            let last_error = rows.last_error();
+            finish = Some(Finish::List { last_error });
+        }
         let nothing = || {
             let error = Error::new(ErrorKind::Cancelled, "the download was stopped");
             Finish::failed(&error)

@@ -17,7 +17,7 @@ use haulage::{ErrorKind, RunOptions};
 pub(crate) use self::change::{BadOption, NewList};
 pub(crate) use self::runner::{Finish, Live, LiveRows, PartialFile, Runner};
 use crate::options::{Effective, Folders, Options, Plan, Scope, is_followed, scope};
-use crate::queue::{Batch, Download, Ending, Gid, Queue, State};
+use crate::queue::{Batch, Counts, Download, Ending, Gid, Queue, State};
 
 /// The default of `max-concurrent-downloads`.
 pub(crate) const DEFAULT_CONCURRENT: usize = 5;
@@ -184,18 +184,11 @@ impl<R: Runner> Service<R> {
                 });
                 (State::Complete, What::Complete, complete())
             }
-            Finish::List => {
-                let list = download.list.clone().unwrap_or_default();
-                let (failed, ended) = (list.counts.failed, list.counts.ended());
-                if failed == 0 {
-                    (State::Complete, What::Complete, complete())
-                } else {
-                    let ending = Ending {
-                        code: codes::of_kind(ErrorKind::Incomplete, None),
-                        message: format!("{failed} of {ended} rows have failed"),
-                        kind: "rows".to_owned(),
-                    };
-                    (State::Error, What::Error, ending)
+            Finish::List { last_error } => {
+                let counts = download.list.as_ref().map(|list| list.counts);
+                match of_rows(counts.unwrap_or_default(), last_error) {
+                    None => (State::Complete, What::Complete, complete()),
+                    Some(ending) => (State::Error, What::Error, ending),
                 }
             }
             Finish::Failed {
@@ -364,6 +357,25 @@ impl<R: Runner> Service<R> {
             }
         }
     }
+}
+
+/// Returns how a list ends whose rows have ended like this; `None` if none has failed. That of one
+/// row ends as its row does.
+fn of_rows(counts: Counts, last_error: Option<(ErrorKind, String)>) -> Option<Ending> {
+    let (failed, ended) = (counts.failed, counts.ended());
+    let only = last_error.filter(|_| ended == 1);
+    (failed > 0).then(|| match only {
+        Some((kind, message)) => Ending {
+            code: codes::of_kind(kind, None),
+            message,
+            kind: kind.name().to_owned(),
+        },
+        None => Ending {
+            code: codes::of_kind(ErrorKind::Incomplete, None),
+            message: format!("{failed} of {ended} rows have failed"),
+            kind: "rows".to_owned(),
+        },
+    })
 }
 
 fn complete() -> Ending {

@@ -85,7 +85,11 @@ pub(crate) enum Finish {
         bytes: u64,
     },
     /// All rows of the list have ended.
-    List,
+    List {
+        /// Kind and message of the error of the row that has ended last; `None` if it has not
+        /// failed.
+        last_error: Option<(ErrorKind, String)>,
+    },
     /// There is no file, or the list was not read to its end.
     Failed {
         kind: ErrorKind,

@@ -134,6 +134,32 @@ fn item_that_is_active_again_is_listed_once() {
 }
 
 #[test]
+fn run_of_one_url_fails_as_its_item_does() {
+    let (origin, sandbox) = (origin(), Sandbox::new());
+    let daemon = sandbox.start();
+    let client = &daemon.client;
+    let id = client.add_run(&json!({"urls": [origin.url("/gone/1")]}));
+    let run = client.wait_for_run(&id, "failed");
+    let items = get(client, &format!("runs/{id}/items"));
+    let of_item = &items["items"][0]["error"];
+    assert_eq!(run["error"]["kind"], "http");
+    assert_eq!(run["error"]["message"], of_item["message"]);
+}
+
+#[test]
+fn urls_are_taken_as_they_are() {
+    let (origin, sandbox) = (origin(), Sandbox::new());
+    let daemon = sandbox.start();
+    let client = &daemon.client;
+    let url = origin.url("/many/{a,b}[1-3]");
+    let id = client.add_run(&json!({"urls": [url]}));
+    let run = client.wait_for_run(&id, "done");
+    assert_eq!(run["items"]["total"], 1);
+    assert_eq!(origin.log().len(), 1);
+    assert_eq!(sandbox.read("{a,b}[1-3]"), b"x");
+}
+
+#[test]
 fn uploaded_list_is_read_by_its_format() {
     let (origin, sandbox) = (origin(), Sandbox::new());
     let daemon = sandbox.start();
