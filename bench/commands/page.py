@@ -5,6 +5,7 @@ the page (CSP) was broken, if axe-core finds a fault, or if a list of 10,000 ite
 """
 
 import time
+from urllib.parse import quote
 
 from bench.lib import axe, files, options
 from bench.lib.browser import Browser
@@ -18,6 +19,8 @@ from bench.lib.origin import Origin
 MOST_MS_OF_CPU = 25
 MOST_MS_OF_A_FRAME = 100
 MOST_ROWS_DRAWN = 80
+# A browser opens six connections for each host.
+TABS = 8
 WIDE, PHONE = (1280, 800), (400, 850)
 # The name of a run and of a file that would be a picture and a script if they were HTML.
 HOSTILE = "<img src=x onerror=alert(1)>&amp;"
@@ -333,6 +336,24 @@ def restart(trial):
     page.wait_for("the end of the queue", lambda: "Done" in page.row("second"), 30)
 
 
+def tabs(trial):
+    """More tabs than a browser has connections for one host, and a run that is added meanwhile."""
+    page, browser = trial.page, trial.browser
+    trial.console()
+    first, others = browser.tab(), []
+    for _ in range(TABS):
+        others.append(browser.new_tab())
+        browser.visit(f"{trial.daemon.base}/#secret={quote(SECRET)}")
+        page.wait_for("the runs in another tab", lambda: page.rows())
+    trial.daemon.call("POST", "/runs", {"urls": [url("tabs", "bytes/1K/tab")], "name": "of the tabs", "paused": True})
+    for tab in others:
+        browser.close_tab(tab, first)
+    page.wait_for("the run in the first tab", lambda: page.row("of the tabs"))
+    trial.expect("the first tab says that it has no connection", "No connection" not in page.text(".top"))
+    trial.daemon.call("DELETE", f"/runs/{trial.daemon.run('of the tabs')['id']}", None)
+    page.wait_for("the end of that run", lambda: not page.row("of the tabs"))
+
+
 SCROLL = """
 const [id, seconds] = arguments;
 const done = arguments[2];
@@ -483,7 +504,7 @@ def run(arguments):
         browser.set_width(*WIDE)
         browser.set_media("light")
         trial = Trial(daemon, browser, arguments.keep)
-        steps = [modules, signs_in, adds_and_watches, pastes_and_drops, failures, queue, restart,
+        steps = [modules, signs_in, adds_and_watches, pastes_and_drops, failures, queue, restart, tabs,
                  lambda trial: long_list(trial, arguments.items), languages, clears,
                  *([picture] if arguments.keep else [])]
         for step in steps:

@@ -82,6 +82,27 @@ class Browser:
         each = [{"type": kind, "value": letter} for letter in text for kind in ("keyDown", "keyUp")]
         self._call("POST", "/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": each}]})
 
+    def tab(self):
+        """Returns the tab that is shown."""
+        return self._call("GET", "/window", None)
+
+    def new_tab(self):
+        """Opens a tab, shows it, and returns it."""
+        tab = self._call("POST", "/window/new", {"type": "tab"})["handle"]
+        self.show_tab(tab)
+        return tab
+
+    def show_tab(self, tab):
+        """Shows a tab; the others are hidden then."""
+        self._call("POST", "/window", {"handle": tab})
+        self._devtools("Page.bringToFront")
+
+    def close_tab(self, tab, shown):
+        """Closes a tab, and shows another one."""
+        self._call("POST", "/window", {"handle": tab})
+        self._call("DELETE", "/window", None)
+        self.show_tab(shown)
+
     def reload(self):
         self._call("POST", "/refresh", {})
 

@@ -8,6 +8,7 @@ import { PagedList } from "./paged-list.js";
 import { keepSecret, knownSecret } from "./secret.js";
 import { Store } from "./store.js";
 import { text } from "./texts.js";
+import { whenShown, whileShown } from "./visibility.js";
 
 /** What the page shows of the runs, by the states of the daemon. */
 export const FILTERS = {
@@ -27,7 +28,7 @@ export class Daemon {
   constructor() {
     this.api = new Api();
     this.api.refused = (failure) => this.askForSecret(failure);
-    // `phase` is starting, signin, checking (a secret) or open.
+    // `phase` is starting, signin, checking (a secret) or open; `connection` is live, lost or hidden (with the tab).
     this.store = new Store({
       phase: "starting", refusal: "", connection: "lost", retryAt: null,
       status: null, hosts: [], filter: "all", search: "", selected: "", run: null, notices: [],
@@ -74,16 +75,29 @@ export class Daemon {
     this.store.set({ phase: "signin", refusal, connection: "lost", status: null, run: null, hosts: [], notices: [] });
   }
 
-  /** Follows the daemon until somebody signs out: connects, and connects again when it is gone. */
+  /**
+   * Follows the daemon until somebody signs out: connects, and connects again when it is gone. While the tab is hidden
+   * there is no connection: a browser has few for each host, and all tabs share them.
+   */
   async connect() {
     this.stopped.abort();
     const stopped = new AbortController();
     this.stopped = stopped;
-    for (let attempt = 0; !stopped.signal.aborted; attempt += 1) {
-      if (await this.follow(stopped.signal)) attempt = 0;
+    let attempt = 0;
+    while (!stopped.signal.aborted) {
+      await whenShown(stopped.signal);
+      const shown = whileShown(stopped.signal);
+      if (await this.follow(shown.signal)) attempt = 0;
+      const wasHidden = shown.signal.aborted;
+      shown.abort();
       if (stopped.signal.aborted) return;
-      this.lost(delayOf(attempt));
-      await this.sleep(delayOf(attempt), stopped.signal);
+      if (wasHidden) {
+        this.hidden();
+      } else {
+        this.lost(delayOf(attempt));
+        await this.sleep(delayOf(attempt), stopped.signal);
+        attempt += 1;
+      }
     }
   }
 
@@ -107,12 +121,16 @@ export class Daemon {
     this.reload();
   }
 
+  hidden() {
+    if (this.store.state.connection !== "live") return;
+    this.history.add(Date.now(), null);
+    this.store.set({ connection: "hidden" });
+  }
+
   lost(delay) {
     const { connection, phase } = this.store.state;
-    if (connection === "live") {
-      this.history.add(Date.now(), null);
-      this.say(text("connection-lost"));
-    }
+    if (connection === "live") this.history.add(Date.now(), null);
+    if (connection !== "lost") this.say(text("connection-lost"));
     this.store.set({ connection: "lost", retryAt: Date.now() + delay, phase: phase === "signin" ? phase : "open" });
   }
 

@@ -71,6 +71,7 @@ static ASSETS: &[Asset] = &[
     own!("js/views/segments.js"),
     own!("js/views/sign-in.js"),
     own!("js/views/toolbar.js"),
+    own!("js/visibility.js"),
     own!("js/window.js"),
     own!("vendor/htm-LICENSE"),
     own!("vendor/htm.mjs"),

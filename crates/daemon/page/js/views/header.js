@@ -12,7 +12,7 @@ export function Header({ daemon, openLimits, openHelp }) {
   const hasSecret = daemon.api.secret !== "";
   return html`<header class="top">
     <h1><img src="/page/icon.svg" alt="" width="22" height="22" /> haul</h1>
-    ${connection === "live" ? html`<${Now} status=${status} />` : html`<${Lost} retryAt=${retryAt} retry=${() => daemon.wake()} />`}
+    ${connection !== "lost" ? html`<${Now} status=${status} />` : html`<${Lost} retryAt=${retryAt} retry=${() => daemon.wake()} />`}
     <div class="spring"></div>
     <button type="button" class="button is-quiet limits-button" onClick=${openLimits} disabled=${!status}><${Icon} name="limits" /><span>${limitsOf(status)}</span></button>
     <${Preferences} />
