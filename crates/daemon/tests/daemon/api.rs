@@ -147,6 +147,37 @@ fn run_of_one_url_fails_as_its_item_does() {
 }
 
 #[test]
+fn hosts_that_wait_for_a_slot_are_listed() {
+    let (busy, queued) = (Origin::plain(), Origin::plain());
+    let (sandbox, gate) = (Sandbox::new(), Gate::new());
+    busy.on("/a", Script::ok(Body::of("x")).hold_at(0, &gate));
+    queued.on("/b", Script::ok(Body::of("y")));
+    let mut settings = sandbox.settings();
+    settings.engine.jobs = 1;
+    let daemon = Daemon::start(settings);
+    let client = &daemon.client;
+    let first = client.add_run(&json!({"urls": [busy.url("/a")]}));
+    gate.wait_reached(1);
+    let second = client.add_run(&json!({"urls": [queued.url("/b")]}));
+    let deadline = Instant::now() + PATIENCE;
+    let hosts = loop {
+        let hosts = get(client, "hosts")["hosts"].clone();
+        if hosts.as_array().unwrap().len() == 2 {
+            break hosts;
+        }
+        assert!(Instant::now() < deadline, "{hosts}");
+    };
+    let of = |host: &Value| [&host["active"], &host["waiting"]].map(Value::as_u64);
+    assert_eq!(of(&hosts[0]), [Some(1), Some(0)]);
+    assert_eq!(hosts[1]["host"], queued.url("").trim_end_matches('/'));
+    assert_eq!(of(&hosts[1]), [Some(0), Some(1)]);
+    gate.open();
+    for id in [first, second] {
+        client.wait_for_run(&id, "done");
+    }
+}
+
+#[test]
 fn urls_are_taken_as_they_are() {
     let (origin, sandbox) = (origin(), Sandbox::new());
     let daemon = sandbox.start();
