@@ -6,10 +6,11 @@ from pathlib import Path
 
 import build
 import links
+import programs
 import reference
 import terminal
 
-COMMANDS = {"build": build, "links": links, "reference": reference, "terminal": terminal}
+COMMANDS = {"build": build, "links": links, "programs": programs, "reference": reference, "terminal": terminal}
 
 
 def main():

@@ -25,6 +25,7 @@ WIDTH, HEIGHT = 8.4, 19
 PADDING, TITLE_BAR = 14, 30
 # Seconds between two frames, and how long the last one stays.
 INTERVAL, LAST = 0.4, 6.0
+FONT = '14px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace'
 COMMAND = "haul -d photos -i urls.txt"
 PROMPT = "$ "
 FILES = 100
@@ -50,7 +51,7 @@ def run(arguments, root):
     haul = (arguments.haul or release / "haul").resolve()
     with tempfile.TemporaryDirectory() as folder, serving(arguments.origin or release / "origin") as base:
         folder = Path(folder)
-        folder.joinpath("urls.txt").write_text("".join(urls(base)))
+        folder.joinpath("urls.txt").write_text("".join(urls(base, FILES)))
         frames = record(folder, haul)
     for name, theme in THEMES.items():
         drawing = draw(frames, theme)
@@ -71,9 +72,9 @@ def serving(origin):
         server.wait()
 
 
-def urls(base):
+def urls(base, count):
     """Yields lines of a list: files that arrive at 1.25 MiB/s each."""
-    for number in range(1, FILES + 1):
+    for number in range(1, count + 1):
         query = f"seed={number}&ranges&etag=one&drip=64K,50ms"
         yield f"{base}/bytes/{1 + number % 4}MiB/photo-{number:03}.jpg?{query}\n"
 
@@ -81,20 +82,21 @@ def urls(base):
 class Terminal:
     """A shell in a pseudo-terminal, and what its screen showed at which time."""
 
-    def __init__(self, folder, haul):
+    def __init__(self, folder, path, rows):
         import pyte
 
-        self.screen = pyte.Screen(COLUMNS, ROWS)
+        self.rows = rows
+        self.screen = pyte.Screen(COLUMNS, rows)
         self.stream = pyte.ByteStream(self.screen)
         self.frames, self.start = [], time.monotonic()
         pid, self.terminal = pty.fork()
         if pid == 0:
             os.chdir(folder)
-            environment = {"PATH": f"{haul.parent}:/usr/bin:/bin", "HOME": str(folder), "TERM": "xterm-256color",
+            environment = {"PATH": path, "HOME": str(folder), "TERM": "xterm-256color",
                            "PS1": PROMPT, "LANG": "C.UTF-8"}
             os.execve("/bin/bash", ["bash", "--norc", "--noprofile", "--noediting"], environment)
         self.pid = pid
-        fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+        fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, COLUMNS, 0, 0))
 
     def watch(self, seconds, until_prompt=False):
         """Follows the screen for that long, or until the shell shows its prompt again."""
@@ -113,7 +115,7 @@ class Terminal:
         return self.screen.display[self.screen.cursor.y].rstrip() == PROMPT.rstrip()
 
     def keep(self, now):
-        lines = [row_of(self.screen.buffer[row]) for row in range(ROWS)]
+        lines = [row_of(self.screen.buffer[row]) for row in range(self.rows)]
         if not self.frames or self.frames[-1][1] != lines:
             self.frames.append((now, lines))
 
@@ -144,7 +146,7 @@ def row_of(row):
 
 def record(folder, haul):
     """Returns frames: each has its time in seconds, and the lines of the screen."""
-    terminal = Terminal(folder, haul)
+    terminal = Terminal(folder, f"{haul.parent}:/usr/bin:/bin", ROWS)
     try:
         terminal.watch(1, until_prompt=True)
         terminal.watch(0.8)
@@ -170,13 +172,13 @@ def draw(frames, theme):
     for index, (at, lines) in enumerate(frames):
         until = frames[index + 1][0] if index + 1 < len(frames) else total
         steps.append(keyframes(index, 100 * at / total, 100 * until / total))
-        groups.append(f'<g class="f" style="animation-name:f{index}">{"".join(texts(lines, theme))}</g>')
+        groups.append(f'<g class="f" style="animation-name:f{index}">{"".join(texts(lines, theme, TITLE_BAR))}</g>')
     last = len(frames)
     return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" \
 height="{height:.0f}" role="img">
 <title>haul downloads a list of {FILES} files, is interrupted by Ctrl-C, and resumes when the command runs again</title>
 <style>
-text {{ font: 14px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; white-space: pre; }}
+text {{ font: {FONT}; white-space: pre; }}
 .f {{ visibility: hidden; animation: {total:.1f}s step-end infinite; }}
 {"".join(steps)}
 @media (prefers-reduced-motion: reduce) {{
@@ -199,10 +201,10 @@ def keyframes(index, start, end):
     return f"@keyframes f{index}{{{hidden}{start:.2f}%{{visibility:visible}}{after}}}\n"
 
 
-def texts(lines, theme):
-    """Yields the text elements of one frame. Each span has its length, whatever the font."""
+def texts(lines, theme, top):
+    """Yields the text elements of one frame, below `top`. Each span has its length, whatever the font."""
     for row, spans in enumerate(lines):
-        column, y = 0, TITLE_BAR + PADDING + (row + 0.75) * HEIGHT
+        column, y = 0, top + PADDING + (row + 0.75) * HEIGHT
         for (colour, bold), text in spans:
             shown = text.rstrip()
             if shown:
