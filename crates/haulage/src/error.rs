@@ -130,6 +130,7 @@ struct Inner {
     status: Option<u16>,
     retry_after: Option<Duration>,
     may_be_unprocessed: bool,
+    too_slow: bool,
     proxy: ProxyPart,
     held_by: Option<Box<str>>,
     source: Option<Box<dyn StdError + Send + Sync>>,
@@ -172,6 +173,7 @@ impl Error {
             status: None,
             retry_after: None,
             may_be_unprocessed: false,
+            too_slow: false,
             proxy: ProxyPart::None,
             held_by: None,
             source: None,
@@ -262,6 +264,20 @@ impl Error {
     pub(crate) fn maybe_unprocessed(mut self) -> Self {
         self.0.may_be_unprocessed = true;
         self
+    }
+
+    /// Marks the failure as that of a body that was too slow, rather than silent.
+    #[must_use]
+    pub(crate) fn too_slow(mut self) -> Self {
+        self.0.too_slow = true;
+        self
+    }
+
+    /// Returns whether the body came, but more slowly than it may
+    /// ([`RunOptions::lowest_speed`](crate::RunOptions::lowest_speed)).
+    #[must_use]
+    pub fn is_too_slow(&self) -> bool {
+        self.0.too_slow
     }
 
     pub(crate) fn may_be_unprocessed(&self) -> bool {

@@ -130,7 +130,7 @@ impl Task {
         });
         let Begun { mut run, list } = match begun {
             Ok(begun) => begun,
-            Err(error) => return Some(Finish::failed(&error)),
+            Err(error) => return Some(Finish::not_begun(&error)),
         };
         let mut events = run.events();
         if let Some(list) = &list {

@@ -102,9 +102,18 @@ pub(crate) enum Finish {
 impl Finish {
     /// Returns how a download ends that has failed.
     pub(crate) fn failed(error: &Error) -> Self {
+        Self::with_code(error, codes::of_error(error))
+    }
+
+    /// Returns how a download ends that could not begin.
+    pub(crate) fn not_begun(error: &Error) -> Self {
+        Self::with_code(error, codes::of_start(error))
+    }
+
+    fn with_code(error: &Error, code: u8) -> Self {
         Self::Failed {
             kind: error.kind(),
-            code: codes::of_error(error),
+            code,
             message: error.to_string(),
         }
     }

@@ -1,5 +1,7 @@
 //! What clients do with downloads.
 
+use std::time::Duration;
+
 use origin::{Body, Gate, Origin, Script};
 use serde_json::json;
 
@@ -165,13 +167,30 @@ fn failure_has_its_code_and_what_clients_show() {
     let (origin, sandbox) = (Origin::plain(), Sandbox::new());
     origin.on("/gone", Script::status(404));
     origin.on("/wrong", Script::ok(file()));
+    origin.on("/busy", Script::status(504));
+    // 1,000 bytes per second.
+    origin.on(
+        "/slow",
+        Script::ok(file()).drip(10, Duration::from_millis(10)),
+    );
     let daemon = sandbox.start();
+    std::fs::write(sandbox.path("files/taken"), "x").unwrap();
     let client = &daemon.client;
     let gone = client.add(&origin.url("/gone"), &json!({}));
     let checksum = format!("sha-256={}", "a".repeat(64));
     let options = json!({"checksum": checksum, "max-tries": "1"});
     let wrong = client.add(&origin.url("/wrong"), &options);
-    for (gid, code) in [(gone, "3"), (wrong, "32")] {
+    let busy = client.add(&origin.url("/busy"), &json!({"max-tries": "1"}));
+    let options = json!({"lowest-speed-limit": "50K", "timeout": "2", "max-tries": "1"});
+    let slow = client.add(&origin.url("/slow"), &options);
+    let no_folder = client.add(&origin.url("/wrong"), &json!({"dir": "taken"}));
+    for (gid, code) in [
+        (gone, "3"),
+        (slow, "5"),
+        (no_folder, "18"),
+        (busy, "29"),
+        (wrong, "32"),
+    ] {
         let status = client.wait_for(&gid, "error");
         assert_eq!(status["errorCode"], code, "{status}");
         assert_ne!(status["errorMessage"], "");

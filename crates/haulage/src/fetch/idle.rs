@@ -194,6 +194,7 @@ impl IdleTimer {
                 "less than {speed} bytes per second came for {seconds} s (--lowest-speed, --timeout)"
             ),
         )
+        .too_slow()
     }
 }
 

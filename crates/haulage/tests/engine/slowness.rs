@@ -45,7 +45,9 @@ fn a_body_that_drips_is_a_stalled_one_below_the_lowest_speed() {
         sandbox.options.lowest_speed = 50_000;
         let outcome = sandbox.fetch(&origin.url("/a"));
         assert_eq!(kind(&outcome), "timeout");
-        let message = outcome.error().unwrap().to_string();
+        let error = outcome.error().unwrap();
+        assert!(error.is_too_slow());
+        let message = error.to_string();
         assert!(message.contains("--lowest-speed"), "{message}");
         assert!(sandbox.names().is_empty());
     }
@@ -98,7 +100,9 @@ fn a_body_that_others_could_share_and_that_stalls_has_no_more_time_than_any() {
     sandbox.options.timeout = 3 * SOON;
     let outcome = sandbox.fetch(&origin.url("/a"));
     assert_eq!(kind(&outcome), "timeout");
-    let message = outcome.error().unwrap().to_string();
+    let error = outcome.error().unwrap();
+    assert!(!error.is_too_slow());
+    let message = error.to_string();
     assert!(message.contains("nothing was received"), "{message}");
 }
 
