@@ -141,6 +141,8 @@ impl Writer {
 
 #[cfg(test)]
 mod tests {
+    use haulage::Expected;
+
     use super::*;
     use crate::options::Options;
     use crate::queue::State;
@@ -156,7 +158,12 @@ mod tests {
         let mut add = |paused: &str| {
             let mut options = Options::default();
             options.set("pause", paused).unwrap();
-            let added = service.add(vec!["http://h/".to_owned()], options, None, None);
+            let added = service.add(
+                vec!["http://h/".to_owned()],
+                options,
+                Expected::default(),
+                None,
+            );
             (added.unwrap(), service.take_unrecorded())
         };
         let ((one, first), (two, second)) = (add("true"), add("true"));

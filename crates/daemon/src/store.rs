@@ -130,6 +130,8 @@ fn json(value: &impl serde::Serialize) -> rusqlite::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use haulage::Expected;
+
     use super::*;
     use crate::queue::Queue;
     use crate::service::fake;
@@ -144,7 +146,12 @@ mod tests {
             let mut options = Options::default();
             options.set("gid", &format!("{number:016x}")).unwrap();
             options.set("split", "3").unwrap();
-            service.add(vec!["http://h/".to_owned()], options, None, Some(0));
+            service.add(
+                vec!["http://h/".to_owned()],
+                options,
+                Expected::default(),
+                Some(0),
+            );
         }
         service.schedule();
         let gid = |number| Gid::new(number).unwrap();

@@ -91,8 +91,9 @@ impl PieceHashes {
         digests.nth(usize::try_from(nth).ok()?)
     }
 
-    /// Returns the digests, for whoever counts how much memory they take.
-    pub(crate) const fn digests(&self) -> &Arc<[u8]> {
+    /// Returns all digests, one after another.
+    #[must_use]
+    pub const fn digests(&self) -> &Arc<[u8]> {
         &self.digests
     }
 }

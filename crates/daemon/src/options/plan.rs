@@ -310,6 +310,9 @@ impl<'a> Effective<'a> {
         if let Some(size) = download.size {
             request = request.sized(size);
         }
+        if let Some(pieces) = &download.pieces {
+            request = request.pieces(pieces.clone());
+        }
         if let Some(checksum) = self.get("checksum") {
             let checksum = value::checksum(checksum).map_err(|_| wrong("checksum"))?;
             request = request.checksum(checksum)?;

@@ -1,8 +1,9 @@
 //! One download, as the daemon remembers it.
 
+use haulage::PieceHashes;
 use serde::{Deserialize, Serialize};
 
-use super::{Gid, ListRun};
+use super::{Gid, ListRun, pieces};
 use crate::options::Options;
 
 /// Where a download is in its life.
@@ -57,6 +58,9 @@ pub(crate) struct Download {
     pub(crate) begun: bool,
     /// The length that the file must have; `None` if it may have any.
     pub(crate) size: Option<u64>,
+    /// The hashes of its pieces; `None` if they are not known.
+    #[serde(default, with = "pieces", skip_serializing_if = "Option::is_none")]
+    pub(crate) pieces: Option<PieceHashes>,
     /// The length of the file; `None` while it is not known.
     pub(crate) total: Option<u64>,
     /// Bytes of the file that were here when it last stopped.
@@ -118,6 +122,7 @@ impl Download {
             options,
             begun: false,
             size: None,
+            pieces: None,
             total: None,
             completed: 0,
             path: None,

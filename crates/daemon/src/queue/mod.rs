@@ -3,6 +3,7 @@
 mod download;
 mod gid;
 mod list_run;
+mod pieces;
 #[cfg(test)]
 mod tests;
 

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use haulage::Expected;
 use haulage::source::{ListOptions, Metalink};
 
 use super::RpcError;
@@ -15,7 +16,8 @@ pub(super) struct File {
     pub(super) uris: Vec<String>,
     /// What it says of the file, as options.
     pub(super) options: Vec<(String, String)>,
-    pub(super) size: Option<u64>,
+    /// What else it says of the file.
+    pub(super) expected: Expected,
 }
 
 /// Returns the files of a Metalink that is encoded with base64.
@@ -45,7 +47,7 @@ pub(super) fn files(encoded: &str) -> Result<Vec<File>, RpcError> {
         files.push(File {
             uris: std::iter::once(first).chain(mirrors).collect(),
             options,
-            size: expected.length,
+            expected,
         });
     }
     if list.take_error().is_some() || files.is_empty() {

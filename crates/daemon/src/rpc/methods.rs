@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use haulage::Request;
+use haulage::{Expected, Request};
 use serde_json::{Map, Value, json};
 
 use super::params::{Params, pairs, texts};
@@ -209,7 +209,7 @@ fn add_uri<R: Runner>(service: &mut Service<R>, params: Params<'_>) -> Result {
         return Err(no_uri());
     }
     let gid = service
-        .add(uris, options, None, position)
+        .add(uris, options, Expected::default(), position)
         .ok_or_else(no_uri)?;
     service.schedule();
     Ok(gid.to_string().into())
@@ -228,7 +228,7 @@ fn add_metalink<R: Runner>(service: &mut Service<R>, params: Params<'_>) -> Resu
         let own = service.options(file.options, |scope| scope == Scope::Download);
         let mut options = common.clone();
         options.extend(&own.map_err(bad_option)?);
-        let gid = service.add(file.uris, options, file.size, position);
+        let gid = service.add(file.uris, options, file.expected, position);
         added.extend(gid.map(|gid| gid.to_string()));
         position = position.map(|position| position.saturating_add(1));
     }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use haulage::Expected;
+
 use super::{PartialFile, Runner, Service, What, codes};
 use crate::options::{Folders, Options, Scope, scope, urgency};
 use crate::queue::{Download, Ending, Gid, ListRun, State, Whence};
@@ -120,12 +122,13 @@ impl<R: Runner> Service<R> {
     }
 
     /// Adds a download at this position of the queue, or at its end, and returns its name; `None`
-    /// if the name that its options give it is taken, or is none.
+    /// if the name that its options give it is taken, or is none. What is expected of its file
+    /// has no checksum: that is an option.
     pub(crate) fn add(
         &mut self,
         uris: Vec<String>,
         mut options: Options,
-        size: Option<u64>,
+        expected: Expected,
         position: Option<usize>,
     ) -> Option<Gid> {
         let gid = match options.take("gid") {
@@ -134,7 +137,8 @@ impl<R: Runner> Service<R> {
         };
         let paused = options.take("pause").is_some_and(|value| value == "true");
         let mut download = Download::new(gid, uris, options);
-        (download.size, download.total) = (size, size);
+        (download.size, download.total) = (expected.length, expected.length);
+        download.pieces = expected.pieces;
         if paused {
             download.state = State::Paused;
         }

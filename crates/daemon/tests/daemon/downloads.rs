@@ -5,8 +5,8 @@ use std::time::Duration;
 use origin::{Body, Gate, Origin, Script};
 use serde_json::json;
 
-use crate::Sandbox;
 use crate::client::Socket;
+use crate::{Sandbox, write};
 
 const SIZE: u64 = 3 << 20;
 
@@ -174,7 +174,7 @@ fn failure_has_its_code_and_what_clients_show() {
         Script::ok(file()).drip(10, Duration::from_millis(10)),
     );
     let daemon = sandbox.start();
-    std::fs::write(sandbox.path("files/taken"), "x").unwrap();
+    write(&sandbox.path("files/taken"), "x");
     let client = &daemon.client;
     let gone = client.add(&origin.url("/gone"), &json!({}));
     let checksum = format!("sha-256={}", "a".repeat(64));
@@ -209,4 +209,54 @@ fn mirror_takes_over_when_the_first_url_fails() {
         .call("aria2.addUri", &json!([uris, {"out": "c"}]));
     daemon.client.wait_for(gid.as_str().unwrap(), "complete");
     assert!(sandbox.read("c") == file().bytes());
+}
+
+#[test]
+fn damaged_pieces_of_a_metalinks_file_are_fetched_again() {
+    use base64::Engine as _;
+    use sha2::{Digest as _, Sha256};
+    const PIECE: usize = 1 << 20;
+    let (origin, sandbox) = (Origin::plain(), Sandbox::new());
+    let mut damaged = file().bytes();
+    damaged[PIECE + 5] ^= 1;
+    origin.on("/damaged", Script::ok(Body::of(damaged)).ranges());
+    origin.on("/right", Script::ok(file()).ranges());
+    let (urls, bytes) = (
+        ["/damaged", "/right"].map(|path| origin.url(path)),
+        file().bytes(),
+    );
+    let hashes = bytes.chunks(PIECE).map(|piece| {
+        let digest = Sha256::digest(piece);
+        let hex: Vec<_> = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("<hash>{}</hash>", hex.concat())
+    });
+    let text = format!(
+        r#"<metalink xmlns="urn:ietf:params:xml:ns:metalink"><file name="m.bin"><size>{SIZE}</size>
+        <pieces length="{PIECE}" type="sha-256">{}</pieces>
+        <url priority="1">{}</url><url priority="2">{}</url></file></metalink>"#,
+        hashes.collect::<String>(),
+        urls[0],
+        urls[1],
+    );
+    let encoded = base64::engine::general_purpose::STANDARD.encode(text);
+    let daemon = sandbox.start();
+    let options = json!({"pause": "true", "split": "1"});
+    let added = daemon
+        .client
+        .call("aria2.addMetalink", &json!([encoded, options]));
+    // What is recorded has them, too.
+    drop(daemon);
+    let daemon = sandbox.start();
+    let gid = added[0].as_str().unwrap();
+    daemon.client.call("aria2.unpause", &json!([gid]));
+    daemon.client.wait_for(gid, "complete");
+    assert!(sandbox.read("m.bin") == bytes);
+    let log = origin.log();
+    let asked = log
+        .iter()
+        .map(|request| (&*request.path, request.headers.get("range").is_some()));
+    assert_eq!(
+        asked.collect::<Vec<_>>(),
+        [("/damaged", false), ("/right", true)]
+    );
 }

@@ -107,6 +107,11 @@ impl Daemon {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "a test may write what it likes")]
+fn write(path: &Path, text: &str) {
+    std::fs::write(path, text).unwrap();
+}
+
 fn secret_in(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap().trim().to_owned()
 }

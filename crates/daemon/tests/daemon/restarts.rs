@@ -5,14 +5,9 @@ use origin::{Body, Gate, Origin, Script};
 use serde_json::json;
 
 use crate::client::Socket;
-use crate::{Daemon, Sandbox};
+use crate::{Daemon, Sandbox, write};
 
 const SIZE: u64 = 3 << 20;
-
-#[expect(clippy::disallowed_methods, reason = "a test may write what it likes")]
-fn write(path: &std::path::Path, text: &str) {
-    std::fs::write(path, text).unwrap();
-}
 
 #[test]
 fn queue_and_partial_files_survive_a_restart() {
