@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use haulage::{
     CookieJar, Credentials, Destination, Environment, Error, ErrorKind, Existing, FileNames,
-    NoProxy, Priority, Proxies, Proxy, Request, RetryFailed, RunOptions, StateDir, Verification,
+    NoProxy, Priority, Proxy, Request, RetryFailed, RunOptions, StateDir, Verification,
 };
 use http::HeaderValue;
 use http::header::REFERER;
@@ -56,6 +56,25 @@ pub(crate) struct ListPlan {
     pub(crate) public_only: bool,
     /// Whether servers name files; otherwise its options decide.
     pub(crate) names_from_server: bool,
+}
+
+/// How servers are reached, as far as an option says it.
+#[derive(Debug, Clone)]
+enum Through {
+    Unsaid,
+    /// Directly.
+    Nothing,
+    Proxy(Proxy),
+}
+
+impl Through {
+    /// Returns what counts, if `all` is for all schemes: a proxy for one of them comes first.
+    fn or(self, all: &Self) -> Self {
+        match (&self, all) {
+            (Self::Proxy(_), _) | (Self::Nothing, Self::Unsaid) => self,
+            _ => all.clone(),
+        }
+    }
 }
 
 impl ListPlan {
@@ -270,26 +289,41 @@ impl<'a> Effective<'a> {
         if self.is("check-certificate") == Some(false) {
             options.route.tls.verification = Verification::Insecure;
         }
-        match self.get("all-proxy") {
-            None => {}
-            Some("") => {
-                options.route.proxies = Proxies::default();
-                options.route.environment = Environment::Ignored;
-            }
-            Some(proxy) => {
-                let mut proxy = Proxy::parse(proxy)?;
-                if let Some(user) = self.get("all-proxy-user") {
-                    let password = self.get("all-proxy-passwd").unwrap_or_default();
-                    proxy = proxy.with_credentials(Credentials::new(user, password))?;
+        let all = self.proxy("all-proxy")?;
+        let proxies = &mut options.route.proxies;
+        for (name, proxy) in [
+            ("http-proxy", &mut proxies.http),
+            ("https-proxy", &mut proxies.https),
+        ] {
+            match self.proxy(name)?.or(&all) {
+                Through::Unsaid => continue,
+                Through::Nothing => {
+                    *proxy = None;
+                    options.route.environment = Environment::Ignored;
                 }
-                options.route.proxies = Proxies::all(proxy);
-                options.route.environment = Environment::Ignored;
+                Through::Proxy(given) => *proxy = Some(given),
             }
+            proxies.hosts.clear();
         }
         if let Some(hosts) = self.get("no-proxy") {
             options.route.proxies.bypass = NoProxy::parse(hosts);
         }
         Ok(())
+    }
+
+    /// Returns what an option says of proxies.
+    fn proxy(&self, name: &str) -> Result<Through, Error> {
+        let proxy = match self.get(name) {
+            None => return Ok(Through::Unsaid),
+            Some("") => return Ok(Through::Nothing),
+            Some(proxy) => Proxy::parse(proxy)?,
+        };
+        let Some(user) = self.get(&format!("{name}-user")) else {
+            return Ok(Through::Proxy(proxy));
+        };
+        let password = self.get(&format!("{name}-passwd")).unwrap_or_default();
+        let proxy = proxy.with_credentials(Credentials::new(user, password))?;
+        Ok(Through::Proxy(proxy))
     }
 
     fn request(&self, download: &Download) -> Result<Request, Error> {
@@ -348,6 +382,10 @@ mod tests {
     use crate::queue::Gid;
 
     fn plan(pairs: &[(&str, &str)], begun: bool) -> FilePlan {
+        plan_after(pairs, begun, &RunOptions::new(""))
+    }
+
+    fn plan_after(pairs: &[(&str, &str)], begun: bool, base: &RunOptions) -> FilePlan {
         let mut own = Options::default();
         for (name, value) in pairs {
             own.set(name, value).unwrap();
@@ -361,8 +399,7 @@ mod tests {
             own: &own,
             global: &Options::default(),
         };
-        let base = RunOptions::new("");
-        effective.plan(&download, &base, &folders).unwrap()
+        effective.plan(&download, base, &folders).unwrap()
     }
 
     #[test]
@@ -415,6 +452,42 @@ mod tests {
         assert!(options.route.proxies.http.unwrap().has_credentials());
         assert_eq!(options.credentials.unwrap().password, b"p");
         assert_eq!(options.route.tls.verification, Verification::Insecure);
+    }
+
+    #[test]
+    fn proxy_of_a_scheme_comes_before_that_of_all() {
+        let proxy = |text| Some(Proxy::parse(text).unwrap());
+        let (one, all) = (proxy("http://one:1"), proxy("http://all:2"));
+        let base = proxy("http://base:3");
+        let (of_http, of_https) = (("http-proxy", "one:1"), ("https-proxy", "one:1"));
+        let of_all = ("all-proxy", "all:2");
+        for (pairs, http, https) in [
+            (&[][..], &base, &base),
+            (&[of_all], &all, &all),
+            (&[of_http], &one, &base),
+            (&[of_https], &base, &one),
+            (&[of_http, of_all], &one, &all),
+            (&[of_https, of_all], &all, &one),
+            (&[("http-proxy", ""), of_all], &all, &all),
+            (&[("http-proxy", "")], &None, &base),
+            (&[of_https, ("all-proxy", "")], &None, &one),
+            (&[("all-proxy", "")], &None, &None),
+        ] {
+            let mut options = RunOptions::new("");
+            let given = &mut options.route.proxies;
+            (given.http, given.https) = (base.clone(), base.clone());
+            given.bypass = NoProxy::parse("near");
+            let planned = plan_after(pairs, false, &options).options.route.proxies;
+            assert_eq!((&planned.http, &planned.https), (http, https), "{pairs:?}");
+            assert_eq!(planned.bypass, NoProxy::parse("near"));
+        }
+        let pairs = [
+            of_http,
+            ("http-proxy-user", "u"),
+            ("http-proxy-passwd", "p"),
+        ];
+        let proxies = plan(&pairs, false).options.route.proxies;
+        assert!(proxies.http.unwrap().has_credentials() && proxies.https.is_none());
     }
 
     #[test]

@@ -30,7 +30,9 @@ pub(super) fn normalized(name: &str, value: &str) -> Result<String, Wrong> {
         }
         "min-split-size" => size(value, 1 << 20, 1 << 30),
         "checksum" => checksum(value).map(|_| value.to_owned()),
-        "all-proxy" if !value.is_empty() => Proxy::parse(value).map_err(|_| Wrong).and(text()),
+        "all-proxy" | "http-proxy" | "https-proxy" if !value.is_empty() => {
+            Proxy::parse(value).map_err(|_| Wrong).and(text())
+        }
         "header" => headers(value).map(|_| value.to_owned()),
         "user-agent" | "referer" => HeaderValue::from_str(value).map_err(|_| Wrong).and(text()),
         "out" if !value.is_empty() => {

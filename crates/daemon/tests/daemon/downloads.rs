@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use origin::{Body, Gate, Origin, Script};
+use origin::{Body, Gate, Origin, Proxy, Script};
 use serde_json::json;
 
 use crate::client::Socket;
@@ -259,4 +259,22 @@ fn damaged_pieces_of_a_metalinks_file_are_fetched_again() {
         asked.collect::<Vec<_>>(),
         [("/damaged", false), ("/right", true)]
     );
+}
+
+#[test]
+fn http_proxy_is_used_with_its_login() {
+    let (origin, sandbox, proxy) = (Origin::plain(), Sandbox::new(), Proxy::http());
+    origin.on("/a", Script::ok(file()));
+    proxy.ask_for_login("me", "hush");
+    let daemon = sandbox.start();
+    let options = json!({
+        "all-proxy": "http://127.0.0.1:1",
+        "http-proxy": proxy.authority(),
+        "http-proxy-user": "me",
+        "http-proxy-passwd": "hush",
+    });
+    let gid = daemon.client.add(&origin.url("/a"), &options);
+    daemon.client.wait_for(&gid, "complete");
+    assert!(sandbox.read("a") == file().bytes());
+    assert_eq!(proxy.log().len(), 1);
 }
