@@ -171,6 +171,9 @@ impl<'a> Effective<'a> {
             let is_own = download.begun && matches!(existing, Existing::Rename | Existing::Fail);
             options.existing = if is_own { Existing::Auto } else { existing };
         }
+        if let Some(server_times) = self.is("remote-time") {
+            options.server_times = server_times;
+        }
         options.limit_rate = self.rate("max-download-limit");
         self.split(&mut options, download.uris.len());
         self.times(&mut options);
@@ -424,6 +427,7 @@ mod tests {
                 ("http-passwd", "p"),
                 ("check-certificate", "false"),
                 ("load-cookies", "c.txt"),
+                ("remote-time", "false"),
             ],
             false,
         );
@@ -440,6 +444,7 @@ mod tests {
             (8, 9)
         );
         assert_eq!(options.lowest_speed, 1024);
+        assert!(!options.server_times);
         assert_eq!(options.user_agent.unwrap(), "me");
         assert_eq!(options.headers["referer"], "http://r/");
         assert_eq!(

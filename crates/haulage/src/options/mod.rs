@@ -126,6 +126,9 @@ pub struct RunOptions {
     /// Whether names are made safe for every system. Otherwise they keep what the destination's
     /// file system accepts, such as `:`.
     pub portable_names: bool,
+    /// Whether files have the times that their servers give (`Last-Modified`); otherwise those at
+    /// which they were written. An existing file can be recognised by such a time.
+    pub server_times: bool,
     /// What happens when the target is there.
     pub existing: Existing,
     /// Which of the rows that have failed in an earlier run are tried again.
@@ -222,6 +225,7 @@ impl RunOptions {
             layout: Layout::Flat,
             file_names: FileNames::FromUrl,
             portable_names: false,
+            server_times: true,
             existing: Existing::Auto,
             retry_failed: RetryFailed::Transient,
             durability: Durability::Batch,

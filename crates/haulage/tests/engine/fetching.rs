@@ -1,6 +1,6 @@
 //! One file: its bytes, over each transport, and what vouches for them.
 
-use haulage::Verification;
+use haulage::{Existing, Verification};
 use origin::{Body, Gate, Origin, Script};
 
 use crate::sandbox::{Sandbox, assert_done, get, kind};
@@ -107,16 +107,20 @@ fn the_head_says_when_it_was_modified_and_what_it_is() {
         .header("etag", "\"x\"")
         .header("content-type", "image/gif");
     origin.on("/a.gif", script);
-    let sandbox = Sandbox::new();
+    let mut sandbox = Sandbox::new();
     let outcome = sandbox.fetch(&origin.url("/a.gif"));
     assert_eq!(outcome.etag.as_deref(), Some("\"x\""));
     assert_eq!(outcome.content_type.as_deref(), Some("image/gif"));
-    let modified = std::fs::metadata(sandbox.path("a.gif"))
-        .unwrap()
-        .modified()
-        .unwrap();
-    let since = modified.duration_since(std::time::UNIX_EPOCH).unwrap();
-    assert_eq!(since.as_secs(), 784_111_777);
+    let modified = |sandbox: &Sandbox| {
+        let about = std::fs::metadata(sandbox.path("a.gif")).unwrap();
+        let since = about.modified().unwrap();
+        since.duration_since(std::time::UNIX_EPOCH).unwrap()
+    };
+    assert_eq!(modified(&sandbox).as_secs(), 784_111_777);
+    sandbox.options.server_times = false;
+    sandbox.options.existing = Existing::Overwrite;
+    assert_done(&sandbox.fetch(&origin.url("/a.gif")));
+    assert!(modified(&sandbox).as_secs() > 784_111_777);
 }
 
 #[test]

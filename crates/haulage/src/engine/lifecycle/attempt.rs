@@ -51,7 +51,11 @@ impl Run {
             existing: self.options.existing,
             promised: entity.length,
             size: item.request.size(),
-            modified: entity.modified(),
+            modified: self
+                .options
+                .server_times
+                .then(|| entity.modified())
+                .flatten(),
             repairs: item.progress.repairs.as_deref().copied(),
             done: Box::new(move |saved| match saved {
                 Ok(saved) => {
