@@ -5,6 +5,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
+use rustix::fs::OFlags;
+
 /// Makes an empty file that only its owner can read, unless there is a file.
 ///
 /// # Errors
@@ -31,6 +33,29 @@ pub(crate) fn create_private(path: &Path) -> io::Result<fs::File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(0o600);
     options.open(path)
+}
+
+/// Opens a file to add to its end, and makes it if there is none: then only its owner can read it.
+///
+/// # Errors
+/// When it cannot be opened, is no plain file, or is a link.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the files of the daemon are no downloads"
+)]
+pub(crate) fn append_private(path: &Path) -> io::Result<fs::File> {
+    // A pipe that nothing reads is not waited for.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let mut options = OpenOptions::new();
+    options.append(true).create(true).mode(0o600);
+    let file = options
+        .custom_flags(flags.bits().cast_signed())
+        .open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::other("it is no plain file"))
+    }
 }
 
 /// Makes a folder that only its owner can read, unless it is there.
@@ -66,4 +91,31 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
         let _ = fs::remove_file(&temporary);
     }
     written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_plain_file_is_added_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for _ in 0..2 {
+            append_private(&path("a")).unwrap().write_all(b"x").unwrap();
+        }
+        assert_eq!(fs::read(path("a")).unwrap(), b"xx");
+        std::os::unix::fs::symlink(path("a"), path("link")).unwrap();
+        let pipe = rustix::fs::mknodat(
+            rustix::fs::CWD,
+            path("pipe"),
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+            0,
+        );
+        pipe.unwrap();
+        for name in ["link", "pipe", "", "no/folder"] {
+            assert!(append_private(&path(name)).is_err(), "{name}");
+        }
+    }
 }

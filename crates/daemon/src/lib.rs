@@ -46,5 +46,5 @@ mod tools;
 pub use self::contact::Contact;
 pub use self::daemon::{Access, Problem, Ready, Settings, TlsFiles, run};
 pub use self::tools::{
-    ListFile, MetricsText, OpenList, RecordedList, Refused, ResultsFormat, Tools,
+    ListFile, LogLevel, MetricsText, OpenList, RecordedList, Refused, ResultsFormat, Tools,
 };

@@ -2,9 +2,12 @@
 //! what is made of recorded outcomes.
 
 use std::fmt;
+use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::sync::mpsc::Receiver;
+
+pub use tracing::Level as LogLevel;
 
 use haulage::{Engine, Error, ErrorKind, Event, Row, RunOptions};
 
@@ -42,6 +45,10 @@ pub trait Tools: fmt::Debug + Send + Sync {
 
     /// Counts what has happened in a run, for metrics.
     fn count_event(&self, event: &Event);
+
+    /// Writes what `tracing` tells to the end of this file from now on, up to this level; `None`
+    /// ends it.
+    fn write_log(&self, log: Option<(File, LogLevel)>);
 
     /// Returns the metrics of the process, in the format that a client accepts.
     fn metrics(&self, engine: &Engine, accept: &str) -> MetricsText;

@@ -76,7 +76,9 @@ pub fn run_command() -> ExitCode {
         Ok(read) => read,
         Err(stop) => return stop.show().into(),
     };
-    if let Some(wrong) = trace::start() {
+    let is_daemon = matches!(read.arguments.command, Some(Command::Serve(_)));
+    let log = is_daemon.then(serve::log_layer).flatten();
+    if let Some(wrong) = trace::start(log) {
         report::tell(&wrong);
     }
     shown(dispatch(read)).into()

@@ -1,5 +1,6 @@
 //! `haul serve`: the daemon.
 
+mod log;
 mod tools;
 
 use std::path::{Path, PathBuf};
@@ -7,6 +8,7 @@ use std::sync::Arc;
 
 use haulage_daemon::{Access, Ready, Settings, TlsFiles};
 
+pub(crate) use self::log::layer as log_layer;
 use self::tools::CommandTools;
 use crate::args::ServeArgs;
 use crate::config::{Configured, HostSection};

@@ -1,6 +1,7 @@
 //! aria2's options: their names and values, and what haul does with them.
 
 mod confine;
+mod log;
 mod plan;
 mod table;
 mod value;
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::confine::Folders;
+pub(crate) use self::log::Log;
 pub(crate) use self::plan::{Effective, FilePlan, ListPlan, Plan, urgency};
 pub(crate) use self::table::{Scope, TABLE, configured, scope};
 use self::value::Wrong;
@@ -38,6 +40,8 @@ const FOLLOWED: &[&str] = &[
     "https-proxy-passwd",
     "https-proxy-user",
     "load-cookies",
+    "log",
+    "log-level",
     "lowest-speed-limit",
     "max-concurrent-downloads",
     "max-connection-per-server",
@@ -159,6 +163,8 @@ mod tests {
             ("https-proxy", "x:y:z"),
             ("header", "no colon"),
             ("header", "Range: bytes=0-"),
+            ("log", "-"),
+            ("log-level", "loud"),
             ("out", "../x"),
             ("out", "/etc/x"),
             ("out", ".haul/x"),

@@ -367,7 +367,7 @@ pub(crate) fn urgency(priority: i32) -> Priority {
     }
 }
 
-fn outside(path: &str) -> Error {
+pub(super) fn outside(path: &str) -> Error {
     let what = format!("{path:?} is no folder that the daemon may use; start it with --allow-dir");
     Error::new(ErrorKind::Refused, what)
 }

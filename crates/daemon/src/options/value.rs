@@ -3,6 +3,8 @@
 use haulage::{Algorithm, Checksum, Proxy, Request};
 use http::{HeaderName, HeaderValue};
 
+use super::log;
+
 /// A value that its option cannot have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Wrong;
@@ -33,6 +35,9 @@ pub(super) fn normalized(name: &str, value: &str) -> Result<String, Wrong> {
         "all-proxy" | "http-proxy" | "https-proxy" if !value.is_empty() => {
             Proxy::parse(value).map_err(|_| Wrong).and(text())
         }
+        // It would be the standard output of the daemon.
+        "log" if value == "-" => Err(Wrong),
+        "log-level" => log::level(value).map(|_| value.to_owned()).ok_or(Wrong),
         "header" => headers(value).map(|_| value.to_owned()),
         "user-agent" | "referer" => HeaderValue::from_str(value).map_err(|_| Wrong).and(text()),
         "out" if !value.is_empty() => {

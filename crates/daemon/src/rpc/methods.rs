@@ -105,6 +105,7 @@ pub(super) fn call<R: Runner>(
             let given = pairs(params.object(0)?);
             let options = service.options(given, |scope| scope != Scope::Fixed);
             let options = options.map_err(bad_option)?;
+            service.change_log(&options).map_err(bad_option)?;
             service.change_global(&options);
             ok()
         }

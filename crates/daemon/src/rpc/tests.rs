@@ -223,6 +223,10 @@ fn parameters_that_are_wrong_fail_as_with_aria2() {
         ("addUri", json!([["http://h/"], {"dir": ".."}]), option("dir")),
         ("addUri", json!([["http://h/"], {"load-cookies": "/etc/passwd"}]), option("load-cookies")),
         ("changeGlobalOption", json!([{"save-session": "/etc/x"}]), option("save-session")),
+        ("changeGlobalOption", json!([{"log": "/etc/x"}]), option("log")),
+        ("changeGlobalOption", json!([{"log": ".haul/x"}]), option("log")),
+        ("changeGlobalOption", json!([{"log": "-"}]), option("log")),
+        ("changeGlobalOption", json!([{"log-level": "loud"}]), option("log-level")),
         ("addUri", json!([["http://h/"], "x"]), wrong(1)),
         ("addUri", json!([["http://h/"], {}, "x"]), wrong(2)),
         ("addUri", json!([["http://h/"], {"gid": AA}]), "No URI to download.".to_owned()),
@@ -583,6 +587,33 @@ fn metalink_adds_its_files() {
             .unwrap()
             .starts_with("sha256=aa")
     );
+}
+
+#[test]
+fn log_goes_where_clients_say_and_files_may_go() {
+    let mut desk = Desk::new();
+    desk.service.runner.told.clear();
+    for (options, told) in [
+        (json!({"log-level": "warn"}), "log None"),
+        (
+            json!({"log": "a.log"}),
+            "log Some((\"a.log\", Level(Warn)))",
+        ),
+        (
+            json!({"log-level": "debug"}),
+            "log Some((\"a.log\", Level(Debug)))",
+        ),
+        (json!({"log": ""}), "log None"),
+    ] {
+        desk.call("aria2.changeGlobalOption", &json!([options]));
+        assert_eq!(desk.service.runner.told, [told]);
+        desk.service.runner.told.clear();
+    }
+    desk.call(
+        "aria2.changeGlobalOption",
+        &json!([{"max-download-result": "7"}]),
+    );
+    assert!(desk.service.runner.told.is_empty());
 }
 
 #[test]

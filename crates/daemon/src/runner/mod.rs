@@ -7,6 +7,7 @@ mod waits;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::io;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,8 +19,9 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::rows::{RowNow, RowStatus, View};
 use self::task::{Shared, Task};
 pub(crate) use self::waits::{HostWait, HostWaits};
+use crate::file;
 use crate::lists::Lists;
-use crate::options::Plan;
+use crate::options::{Log, Plan};
 use crate::queue::Gid;
 use crate::service::{Finish, Live, PartialFile, Runner};
 use crate::tools::Tools;
@@ -159,6 +161,12 @@ impl Runner for EngineRunner {
 
     fn limit_all(&mut self, rate: Option<NonZeroU64>) {
         self.shared.engine.limit_rate(rate);
+    }
+
+    fn write_log(&mut self, log: Option<&Log>) -> io::Result<()> {
+        let open = |log: &Log| file::append_private(&log.path).map(|file| (file, log.level));
+        self.shared.tools.write_log(log.map(open).transpose()?);
+        Ok(())
     }
 
     fn live(&self, gid: Gid) -> Option<Live> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use haulage::Expected;
 
 use super::{PartialFile, Runner, Service, What, codes};
-use crate::options::{Folders, Options, Scope, scope, urgency};
+use crate::options::{Effective, Folders, Options, Scope, scope, urgency};
 use crate::queue::{Download, Ending, Gid, ListRun, State, Whence};
 
 /// Options whose change needs no new run.
@@ -111,7 +111,10 @@ impl<R: Runner> Service<R> {
             if !scope(&name).is_some_and(&may) {
                 continue;
             }
-            let is_path = matches!(name.as_str(), "dir" | "load-cookies" | "save-session");
+            let is_path = matches!(
+                name.as_str(),
+                "dir" | "load-cookies" | "log" | "save-session"
+            );
             let is_inside = !is_path || value.is_empty() || self.folders.resolve(&value).is_some();
             if !is_inside || options.set(&name, &value).is_err() {
                 return Err(BadOption(name));
@@ -255,6 +258,24 @@ impl<R: Runner> Service<R> {
     pub(crate) fn change_uris(&mut self, gid: Gid, uris: Vec<String>) {
         self.queue.change(gid, |download| download.uris = uris);
         self.run_again(gid);
+    }
+
+    /// Lets the log be written as these options will have it, with those that hold for all. It has
+    /// its folders, as files have.
+    ///
+    /// # Errors
+    /// When it cannot be written. Then nothing changes.
+    pub(crate) fn change_log(&mut self, options: &Options) -> Result<(), BadOption> {
+        if options.get("log").is_none() && options.get("log-level").is_none() {
+            return Ok(());
+        }
+        let effective = Effective {
+            own: options,
+            global: &self.global,
+        };
+        let bad = || BadOption("log".to_owned());
+        let log = effective.log(&self.folders).map_err(|_| bad())?;
+        self.runner.write_log(log.as_ref()).map_err(|_| bad())
     }
 
     /// Changes options that hold for all downloads.

@@ -1,12 +1,13 @@
 //! A runner that downloads nothing.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::num::NonZeroU64;
 
 use haulage::{Priority, RunOptions};
 
 use super::{Live, PartialFile, Runner, Service};
-use crate::options::{Folders, Options, Plan};
+use crate::options::{Folders, Log, Options, Plan};
 use crate::queue::{Gid, Queue};
 
 /// Notes what it is told.
@@ -37,6 +38,12 @@ impl Runner for FakeRunner {
 
     fn limit_all(&mut self, rate: Option<NonZeroU64>) {
         self.told.push(format!("limit all {rate:?}"));
+    }
+
+    fn write_log(&mut self, log: Option<&Log>) -> io::Result<()> {
+        let shown = log.map(|log| (log.path.file_name().unwrap_or_default(), log.level));
+        self.told.push(format!("log {shown:?}"));
+        Ok(())
     }
 
     fn live(&self, gid: Gid) -> Option<Live> {

@@ -19,6 +19,8 @@ pub(crate) use self::runner::{Finish, Live, LiveRows, PartialFile, Runner};
 use crate::options::{Effective, Folders, Options, Plan, Scope, is_followed, scope};
 use crate::queue::{Batch, Counts, Download, Ending, Gid, Queue, State};
 
+/// Names what the daemon logs.
+const TARGET: &str = "haulage::daemon";
 /// The default of `max-concurrent-downloads`.
 pub(crate) const DEFAULT_CONCURRENT: usize = 5;
 /// The default of `max-download-result`.
@@ -120,6 +122,10 @@ impl<R: Runner> Service<R> {
         };
         let rate = service.global_options().rate("max-overall-download-limit");
         service.runner.limit_all(rate);
+        let global = service.global.clone();
+        if service.change_log(&global).is_err() {
+            tracing::warn!(target: TARGET, "the log is not written: its file cannot be opened");
+        }
         service
     }
 
@@ -223,8 +229,11 @@ impl<R: Runner> Service<R> {
 
     /// Tells clients what has happened to a download. Those of aria2 know no lists.
     fn tell(&mut self, what: What, gid: Gid) {
-        let download = self.queue.get(gid);
-        if download.is_some_and(|download| !download.is_list()) {
+        let Some(download) = self.queue.get(gid) else {
+            return;
+        };
+        log(what, download);
+        if !download.is_list() {
             self.notices.push(Notice { what, gid });
         }
     }
@@ -353,7 +362,7 @@ impl<R: Runner> Service<R> {
                 && !is_followed(name)
                 && self.told.insert(name.to_owned())
             {
-                tracing::warn!(target: "haulage::daemon", option = name, "option is kept and not followed");
+                tracing::warn!(target: TARGET, option = name, "option is kept and not followed");
             }
         }
     }
@@ -376,6 +385,23 @@ fn of_rows(counts: Counts, last_error: Option<(ErrorKind, String)>) -> Option<En
             kind: "rows".to_owned(),
         },
     })
+}
+
+/// Logs what has happened to a download.
+fn log(what: What, download: &Download) {
+    let (gid, path) = (download.gid, download.path.as_deref());
+    match what {
+        What::Start => tracing::info!(target: TARGET, %gid, "download begins"),
+        What::Pause => tracing::info!(target: TARGET, %gid, "download is paused"),
+        What::Stop => tracing::info!(target: TARGET, %gid, "download is removed"),
+        What::Complete => tracing::info!(target: TARGET, %gid, path, "download is complete"),
+        What::Error => {
+            let ending = download.ending.as_ref();
+            let code = ending.map(|ending| ending.code);
+            let why = ending.map(|ending| ending.message.as_str());
+            tracing::error!(target: TARGET, %gid, code, why, "download has failed");
+        }
+    }
 }
 
 fn complete() -> Ending {

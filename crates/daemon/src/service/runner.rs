@@ -1,12 +1,13 @@
 //! What the service needs of whatever downloads.
 
+use std::io;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
 use haulage::{Error, ErrorKind, Priority};
 
 use super::codes;
-use crate::options::Plan;
+use crate::options::{Log, Plan};
 use crate::queue::{Counts, Gid};
 
 /// Downloads what the service says. The service is told when a download has ended, unless it has
@@ -26,6 +27,12 @@ pub(crate) trait Runner {
 
     /// Limits what comes in all, in bytes per second; `None` lifts it.
     fn limit_all(&mut self, rate: Option<NonZeroU64>);
+
+    /// Writes what happens to this log from now on; `None` ends it.
+    ///
+    /// # Errors
+    /// When its file cannot be opened. Then nothing changes.
+    fn write_log(&mut self, log: Option<&Log>) -> io::Result<()>;
 
     /// Returns how a download goes; `None` if it is not running.
     fn live(&self, gid: Gid) -> Option<Live>;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Barrier, mpsc};
 use haulage::source::{Decompressed, List, ListFormat, ListOptions, count_rows_of_file};
 use haulage::{Engine, Error, ErrorKind, Event, RunOptions};
 use haulage_daemon::{
-    ListFile, MetricsText, OpenList, RecordedList, Refused, ResultsFormat, Tools,
+    ListFile, LogLevel, MetricsText, OpenList, RecordedList, Refused, ResultsFormat, Tools,
 };
 
 /// Reads lists of text, whose only option is `retries`.
@@ -93,6 +93,8 @@ impl Tools for TextTools {
     }
 
     fn count_event(&self, _: &Event) {}
+
+    fn write_log(&self, _: Option<(File, LogLevel)>) {}
 
     fn metrics(&self, engine: &Engine, _: &str) -> MetricsText {
         MetricsText {

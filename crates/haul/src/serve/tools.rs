@@ -7,9 +7,10 @@ use std::io::{self, Write};
 use haulage::source::count_rows_of_file;
 use haulage::{Algorithm, Checksum, Engine, Error, ErrorKind, Event};
 use haulage_daemon::{
-    ListFile, MetricsText, OpenList, RecordedList, Refused, ResultsFormat, Tools,
+    ListFile, LogLevel, MetricsText, OpenList, RecordedList, Refused, ResultsFormat, Tools,
 };
 
+use super::log;
 use crate::config::HostSection;
 use crate::embedded;
 use crate::exit::Problem;
@@ -140,6 +141,10 @@ impl Tools for CommandTools {
 
     fn count_event(&self, event: &Event) {
         self.metrics.event(event);
+    }
+
+    fn write_log(&self, log: Option<(File, LogLevel)>) {
+        log::write(log.map(|(file, level)| (file, level.into())));
     }
 
     fn metrics(&self, engine: &Engine, accept: &str) -> MetricsText {

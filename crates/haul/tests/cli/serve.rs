@@ -105,6 +105,59 @@ fn daemon_downloads_and_ends_at_sigterm() {
 }
 
 #[test]
+fn log_of_a_client_has_what_happens_also_after_a_restart() {
+    let (origin, sandbox) = (Origin::plain(), Sandbox::new());
+    origin.on("/a", Script::ok(Body::of("hello")));
+    origin.on("/gone", Script::status(404));
+    let call = |authority: &str, method: &str, params: &str| {
+        let body =
+            format!(r#"{{"id":1,"method":"aria2.{method}","params":["token:s3",{params}]}}"#);
+        post(authority, &body)
+    };
+    let ends = |authority: &str, gid: &str, state: &str| {
+        let deadline = std::time::Instant::now() + PATIENCE;
+        while !call(authority, "tellStatus", &format!(r#""{gid}",["status"]"#)).contains(state) {
+            assert!(std::time::Instant::now() < deadline);
+        }
+    };
+    let log = || std::fs::read_to_string(sandbox.folder.path().join("files/d.log")).unwrap();
+    let add = |path: &str, gid: &str| format!(r#"["{}"],{{"gid":"{gid}"}}"#, origin.url(path));
+    let (first, second) = ("00000000000000aa", "00000000000000bb");
+    let (mut daemon, line) = serve(&sandbox, &["--rpc-secret", "s3"], None);
+    let authority = line.split('/').nth(2).unwrap();
+    let given = r#"{"log":"d.log","log-level":"error"}"#;
+    assert!(call(authority, "changeGlobalOption", given).contains("OK"));
+    call(authority, "addUri", &add("/a", first));
+    ends(authority, first, "complete");
+    assert_eq!(log(), "");
+    call(authority, "changeGlobalOption", r#"{"log-level":"notice"}"#);
+    kill(&mut daemon);
+    let (mut daemon, line) = serve(&sandbox, &["--rpc-secret", "s3"], None);
+    let authority = line.split('/').nth(2).unwrap();
+    call(authority, "addUri", &add("/gone", second));
+    ends(authority, second, "error");
+    let text = log();
+    let [begins, failed] = text.lines().collect::<Vec<_>>()[..] else {
+        panic!("{text}");
+    };
+    assert!(
+        begins.contains("INFO haulage::daemon: download begins"),
+        "{begins}"
+    );
+    assert!(
+        failed.contains("ERROR haulage::daemon: download has failed"),
+        "{failed}"
+    );
+    assert!(failed.contains(second) && failed.contains("code=3") && failed.contains("404"));
+    assert!(call(authority, "changeGlobalOption", r#"{"log":""}"#).contains("OK"));
+    call(authority, "removeDownloadResult", &format!(r#""{second}""#));
+    call(authority, "addUri", &add("/gone", second));
+    ends(authority, second, "error");
+    assert_eq!(log(), text);
+    kill(&mut daemon);
+}
+
+#[test]
 fn daemon_that_would_be_open_to_others_does_not_start() {
     let sandbox = Sandbox::new();
     for (options, why) in [

@@ -1,0 +1,46 @@
+//! The log that a client asks for: the options `log` and `log-level`.
+
+use std::path::PathBuf;
+
+use haulage::Error;
+use tracing::Level;
+
+use super::plan::outside;
+use super::{Effective, Folders};
+
+/// A file to which is written what happens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Log {
+    pub(crate) path: PathBuf,
+    /// Nothing of a higher one is written.
+    pub(crate) level: Level,
+}
+
+impl Effective<'_> {
+    /// Returns the log that is written; `None` for none.
+    ///
+    /// # Errors
+    /// Of kind `refused`, if files may not be saved where it is.
+    pub(crate) fn log(&self, folders: &Folders) -> Result<Option<Log>, Error> {
+        let Some(given) = self.get("log").filter(|path| !path.is_empty()) else {
+            return Ok(None);
+        };
+        let path = folders.resolve(given).ok_or_else(|| outside(given))?;
+        let level = self.get("log-level").and_then(level);
+        Ok(Some(Log {
+            path,
+            level: level.unwrap_or(Level::INFO),
+        }))
+    }
+}
+
+/// Returns what a level of aria2 is here, where `notice` and `info` are one; `None` if it is none.
+pub(super) fn level(name: &str) -> Option<Level> {
+    Some(match name {
+        "debug" => Level::DEBUG,
+        "info" | "notice" => Level::INFO,
+        "warn" => Level::WARN,
+        "error" => Level::ERROR,
+        _ => return None,
+    })
+}
