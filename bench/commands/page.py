@@ -283,6 +283,7 @@ def queue(trial):
     trial.expect("the hostile name is not shown", page.row(HOSTILE) != "")
     trial.look("queue")
     page.open_row("third")
+    limits_of_one(trial)
     page.focus("runs")
     page.press("Alt", "Up")
     page.wait_for("the run one place higher", lambda: "number 3" in page.row("third"))
@@ -316,6 +317,46 @@ def queue(trial):
     page.press("?")
     page.wait_for_text("Move in a table", "#help")
     page.press("Escape")
+
+
+def limits_of_one(trial):
+    """The limits and the priority of the run `third`, which is the last one of the queue, there and back again."""
+    page = trial.page
+
+    def has(*wanted):
+        run = trial.daemon.run("third")
+        return (run["priority"], run["limit_rate"], run["connections"]) == wanted
+
+    page.click("Limits", ".details")
+    page.fill("run-limits-connections", "0")
+    page.click("Save", "#run-limits")
+    page.wait_for_text("whole number from 1", "#run-limits")
+    trial.look("run-limits")
+    page.fill("run-limits-connections", "3")
+    page.fill("run-limits-rate", "2M")
+    page.choose("run-limits-priority", "high")
+    page.click("Save", "#run-limits")
+    page.wait_for("the end of the dialog", lambda: page.text("#run-limits") is None)
+    page.wait_for("the run in front", lambda: "number 1" in page.row("third"))
+    page.wait_for_text("2.0 MiB/s · 3 connections", ".facts")
+    page.wait_for_text("High", ".facts")
+    trial.expect("the daemon has other limits of the run", has(1, 2 << 20, 3))
+    trial.look("limited")
+    # With keys alone.
+    page.focus("runs")
+    page.press("l")
+    page.wait_for("the dialog, by a key", lambda: page.focused() == "run-limits-priority")
+    page.press("Down")
+    for field in ("rate", "connections"):
+        page.press("Tab")
+        trial.expect(f"Tab does not move to {field}", page.focused() == f"run-limits-{field}")
+        page.press("Control", "a")
+        page.press("Delete")
+    page.press("Enter")
+    page.wait_for("the end of the dialog, by a key", lambda: page.text("#run-limits") is None)
+    page.wait_for("the run at its end again", lambda: "number 4" in page.row("third"))
+    trial.expect("the daemon keeps limits of the run", has(0, 0, 0))
+    trial.expect(f"the focus is on {page.focused()!r}", page.focused() == "runs")
 
 
 def restart(trial):

@@ -16,7 +16,7 @@ ARGUMENTS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--dis
 
 # Keys that are no letters (WebDriver, §17.4.2).
 KEYS = {
-    "Tab": "\ue004", "Enter": "\ue007", "Alt": "\ue00a", "Escape": "\ue00c", "PageDown": "\ue00f", "End": "\ue010",
+    "Tab": "\ue004", "Enter": "\ue007", "Alt": "\ue00a", "Control": "\ue009", "Escape": "\ue00c", "PageDown": "\ue00f", "End": "\ue010",
     "Home": "\ue011", "Up": "\ue013", "Down": "\ue015", "Delete": "\ue017",
 }
 

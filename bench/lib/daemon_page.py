@@ -98,6 +98,13 @@ field.value = arguments[1];
 field.dispatchEvent(new Event("input", { bubbles: true }));
 return true;
 """
+CHOOSE = """
+const field = document.getElementById(arguments[0]);
+if (!field) return false;
+field.value = arguments[1];
+field.dispatchEvent(new Event("change", { bubbles: true }));
+return true;
+"""
 TEXT = "const found = document.querySelector(arguments[0]); return found ? found.innerText : null"
 
 
@@ -124,6 +131,14 @@ class Page:
 
     def fill(self, field, text):
         self.wait_for(f"the field {field!r}", lambda: self.browser.run(FILL, field, text), 10)
+
+    def choose(self, field, value):
+        """Takes one of the choices of a field."""
+        self.wait_for(f"the field {field!r}", lambda: self.browser.run(CHOOSE, field, value), 10)
+
+    def focused(self):
+        """Returns the id of the element that has the focus."""
+        return self.browser.run("return document.activeElement.id")
 
     def rows(self, table="runs"):
         return self.browser.run(ROWS, table)

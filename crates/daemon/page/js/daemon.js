@@ -296,6 +296,15 @@ export class Daemon {
     return changed;
   }
 
+  /** Changes the limits and the priority of a run; `changes` has only what changes. */
+  async setLimitsOf(run, changes) {
+    if (Object.keys(changes).length === 0) return true;
+    const path = `/runs/${encodeURIComponent(run.id)}`;
+    const changed = await this.ask(() => this.api.call("PATCH", path, changes), text("said-run-limits", { name: run.name }));
+    if (changed) this.takeRun(changed);
+    return changed;
+  }
+
   /** Adds what somebody has typed or pasted. Returns the run, or throws. */
   async add(request) {
     return this.added(await this.api.call("POST", "/runs", request));

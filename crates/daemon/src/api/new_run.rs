@@ -29,6 +29,8 @@ use crate::tools::{ListFile, Refused};
 
 /// The option that says what a list is written in.
 const FORMAT: &str = "input-format";
+/// The option with the limit of a run's rate.
+const LIMIT_RATE: &str = "limit-rate";
 /// The most bytes of a name.
 const MAX_NAME: usize = 500;
 
@@ -88,7 +90,7 @@ async fn add_written(
         let path = checking.lists.path(gid);
         let list = ListFile::new(&path, &options, &folder);
         let opened = checking.tools.open(&list);
-        let counted = opened.map(|_| checking.tools.count(&list));
+        let counted = opened.map(|opened| (checking.tools.count(&list), opened.options.limit_rate));
         // The file must not be lost when its run is not.
         checking.lists.flush().map(|()| counted)
     });
@@ -96,8 +98,9 @@ async fn add_written(
     let path = hub.lists.path(gid).to_string_lossy().into_owned();
     // Clients know it by its name.
     let in_words = |refused: Refused| ApiError::input(refused.0.replace(&path, &new.name));
-    let total = checked.map_err(in_words)?;
-    new.list.total = total;
+    (new.list.total, new.limit_rate) = checked.map_err(in_words)?;
+    // It can be changed from now on.
+    new.list.options.retain(|(name, _)| name != LIMIT_RATE);
     if new.list.total == Some(0) {
         return Err(ApiError::input("the list is empty"));
     }
@@ -206,6 +209,7 @@ impl Wanted {
             name,
             folder,
             priority: self.priority,
+            limit_rate: None,
             is_paused: self.paused,
             list: ListRun {
                 options,

@@ -187,6 +187,7 @@ struct RunChange {
     priority: Option<i32>,
     position: Option<usize>,
     limit_rate: Option<u64>,
+    connections: Option<u16>,
 }
 
 /// Changes a run.
@@ -212,6 +213,9 @@ pub(super) async fn change(
         }
         if change.limit_rate.is_some() {
             service.change_options(gid, &options);
+        }
+        if let Some(most) = change.connections {
+            service.limit_connections(gid, most);
         }
         if let Some(position) = change.position {
             let position = i64::try_from(position).unwrap_or(i64::MAX);

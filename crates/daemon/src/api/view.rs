@@ -1,5 +1,6 @@
 //! Runs, items and limits as clients see them.
 
+use std::num::NonZeroU64;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -9,7 +10,7 @@ use serde::Serialize;
 
 use crate::queue::{Download, State};
 use crate::runner::RowNow;
-use crate::service::{Live, Runner, Service};
+use crate::service::{Live, Runner, Service, connections};
 use crate::tools::Tools;
 
 /// A run.
@@ -22,6 +23,8 @@ pub(super) struct RunView {
     state: &'static str,
     priority: i32,
     position: Option<usize>,
+    limit_rate: u64,
+    connections: u16,
     created_at: Option<String>,
     started_at: Option<String>,
     ended_at: Option<String>,
@@ -88,6 +91,7 @@ impl RunView {
         let size = live.total.or(download.total);
         let items = ItemCounts::of(download, &live);
         let is_active = download.state == State::Active;
+        let rate = service.effective(download).rate("max-download-limit");
         Self {
             id: download.gid.to_string(),
             kind: if download.is_list() {
@@ -100,6 +104,8 @@ impl RunView {
             state: state_name(download.state),
             priority: download.priority,
             position,
+            limit_rate: rate.map_or(0, NonZeroU64::get),
+            connections: connections(download),
             created_at: (download.created > 0).then(|| time(download.created)),
             started_at: download.started.map(time),
             ended_at: download.ended.map(time),
@@ -222,7 +228,7 @@ impl Limits {
         let rate = service.global_options().rate("max-overall-download-limit");
         Self {
             max_concurrent_downloads: service.max_active(),
-            limit_rate: rate.map_or(0, std::num::NonZeroU64::get),
+            limit_rate: rate.map_or(0, NonZeroU64::get),
             per_host,
         }
     }

@@ -52,6 +52,8 @@ pub(crate) struct ListPlan {
     pub(crate) retries_failed: bool,
     pub(crate) priority: Priority,
     pub(crate) limit_rate: Option<NonZeroU64>,
+    /// Most requests in flight at once; 0 for no limit of its own.
+    pub(crate) connections: u16,
     /// Whether only public addresses are connected to.
     pub(crate) public_only: bool,
     /// Whether servers name files; otherwise its options decide.
@@ -85,6 +87,9 @@ impl ListPlan {
         options.title.clone_from(&self.title);
         options.priority = self.priority;
         options.limit_rate = self.limit_rate.or(options.limit_rate);
+        if self.connections > 0 {
+            options.jobs = Some(self.connections.into());
+        }
         options.route.public_only |= self.public_only;
         options.attempt_details = true;
         if self.names_from_server {
@@ -211,6 +216,7 @@ impl<'a> Effective<'a> {
             retries_failed: list.retries_failed,
             priority: urgency(download.priority),
             limit_rate: self.rate("max-download-limit"),
+            connections: list.connections,
             public_only: base.route.public_only,
             names_from_server: base.file_names == FileNames::FromServer,
         })

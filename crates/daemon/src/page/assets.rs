@@ -66,6 +66,7 @@ static ASSETS: &[Asset] = &[
     own!("js/views/notices.js"),
     own!("js/views/plot.js"),
     own!("js/views/progress-bar.js"),
+    own!("js/views/run-limits.js"),
     own!("js/views/runs.js"),
     own!("js/views/search-field.js"),
     own!("js/views/segments.js"),

@@ -12,6 +12,9 @@ pub(crate) struct ListRun {
     pub(crate) total: Option<u64>,
     /// How its rows have ended so far.
     pub(crate) counts: Counts,
+    /// Most requests of it in flight at once; 0 leaves that to haul.
+    #[serde(default)]
+    pub(crate) connections: u16,
     /// Whether the next run tries all rows again that have failed.
     pub(crate) retries_failed: bool,
 }

@@ -1,5 +1,6 @@
 //! What clients ask for.
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use haulage::Expected;
@@ -22,6 +23,8 @@ pub(crate) struct NewList {
     /// Where its files go, as [`Folders::resolve`] returned it.
     pub(crate) folder: PathBuf,
     pub(crate) priority: i32,
+    /// In bytes per second; `None` for no limit.
+    pub(crate) limit_rate: Option<NonZeroU64>,
     pub(crate) is_paused: bool,
     pub(crate) list: ListRun,
 }
@@ -39,6 +42,10 @@ impl<R: Runner> Service<R> {
         let mut options = Options::default();
         // Any text is a folder here.
         let _ = options.set("dir", &new.folder.to_string_lossy());
+        if let Some(rate) = new.limit_rate {
+            // A number that a type has checked.
+            let _ = options.set("max-download-limit", &rate.to_string());
+        }
         let mut download = Download::new(gid, Vec::new(), options);
         download.name = new.name;
         download.priority = new.priority;
@@ -254,6 +261,36 @@ impl<R: Runner> Service<R> {
         }
     }
 
+    /// Changes how many requests of a download may be in flight at once; 0 leaves that to haul. If
+    /// it is active, it goes on with that.
+    pub(crate) fn limit_connections(&mut self, gid: Gid, most: u16) {
+        let Some(download) = self.queue.get(gid) else {
+            return;
+        };
+        if connections(download) == most {
+            return;
+        }
+        let per_server = self.effective(download).get("max-connection-per-server");
+        let holds_back = per_server
+            .and_then(|number| number.parse::<u16>().ok())
+            .is_some_and(|number| number < most);
+        self.queue.change(gid, |download| {
+            if let Some(list) = &mut download.list {
+                list.connections = most;
+            } else if most == 0 {
+                download.options.take("split");
+            } else {
+                // Numbers that these options may have.
+                let _ = download.options.set("split", &most.to_string());
+                if holds_back {
+                    let number = most.min(16).to_string();
+                    let _ = download.options.set("max-connection-per-server", &number);
+                }
+            }
+        });
+        self.run_again(gid);
+    }
+
     /// Changes the URLs of a download that is not over.
     pub(crate) fn change_uris(&mut self, gid: Gid, uris: Vec<String>) {
         self.queue.change(gid, |download| download.uris = uris);
@@ -297,6 +334,17 @@ impl<R: Runner> Service<R> {
             self.runner.stop(gid, PartialFile::Keep);
             self.run(gid);
             self.schedule();
+        }
+    }
+}
+
+/// Returns how many requests of a download may be in flight at once; 0 if that is left to haul.
+pub(crate) fn connections(download: &Download) -> u16 {
+    match &download.list {
+        Some(list) => list.connections,
+        None => {
+            let split = download.options.get("split");
+            split.and_then(|split| split.parse().ok()).unwrap_or(0)
         }
     }
 }

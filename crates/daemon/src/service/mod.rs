@@ -14,7 +14,7 @@ use std::time::SystemTime;
 
 use haulage::{ErrorKind, RunOptions};
 
-pub(crate) use self::change::{BadOption, NewList};
+pub(crate) use self::change::{BadOption, NewList, connections};
 pub(crate) use self::runner::{Finish, Live, LiveRows, PartialFile, Runner};
 use crate::options::{Effective, Folders, Options, Plan, Scope, is_followed, scope};
 use crate::queue::{Batch, Counts, Download, Ending, Gid, Queue, State};

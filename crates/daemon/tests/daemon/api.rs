@@ -322,6 +322,44 @@ fn lists_wait_their_turn_in_the_order_of_priorities() {
 }
 
 #[test]
+fn limits_of_one_run_are_changed_while_it_is_active() {
+    let (origin, sandbox, gate) = (origin(), Sandbox::new(), Gate::new());
+    let held = gate.clone();
+    origin.under("/held/", move |_| {
+        Script::ok(Body::of("z")).hold_at(0, &held)
+    });
+    let daemon = sandbox.start();
+    let client = &daemon.client;
+    let id = client.add_run(&json!({"urls": urls(&origin, "held", 0..2)}));
+    let active = |number: u64| client.wait_until_run(&id, |run| run["items"]["active"] == number);
+    let run = active(2);
+    assert_eq!(
+        (&run["limit_rate"], &run["connections"]),
+        (&json!(0), &json!(0))
+    );
+    let change = |id: &str, change: Value| {
+        let (status, run) = client.api("PATCH", &format!("runs/{id}"), &change);
+        assert_eq!(status, 200, "{run}");
+        json!([run["limit_rate"], run["connections"], run["priority"]])
+    };
+    let limits = json!({"limit_rate": 5_000_000, "connections": 1, "priority": 1});
+    assert_eq!(change(&id, limits), json!([5_000_000, 1, 1]));
+    active(1);
+    assert_eq!(change(&id, json!({"limit_rate": 0})), json!([0, 1, 1]));
+    let options = json!({"pause": "true", "max-connection-per-server": "1"});
+    let file = client.add(&origin.url("/held/9"), &options);
+    let split = |given: u16| {
+        assert_eq!(change(&file, json!({"connections": given}))[1], given);
+        let options = client.call("aria2.getOption", &json!([file]));
+        json!([options["split"], options["max-connection-per-server"]])
+    };
+    assert_eq!(split(3), json!(["3", "3"]));
+    assert_eq!(split(0), json!(["4", "3"]));
+    gate.open();
+    client.wait_for_run(&id, "done");
+}
+
+#[test]
 fn list_is_resumed_where_it_was_after_a_pause_and_a_restart() {
     let (origin, sandbox, gate) = (origin(), Sandbox::new(), Gate::new());
     let file = || Body::seeded(7, SIZE);

@@ -119,10 +119,15 @@ impl Client {
 
     /// Waits until a run has this state, and returns it.
     pub(crate) fn wait_for_run(&self, id: &str, state: &str) -> Value {
+        self.wait_until_run(id, |run| run["state"] == state)
+    }
+
+    /// Waits until a run is as it should be, and returns it.
+    pub(crate) fn wait_until_run(&self, id: &str, is_right: impl Fn(&Value) -> bool) -> Value {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let (_, run) = self.api("GET", &format!("runs/{id}"), &Value::Null);
-            if run["state"] == state {
+            if is_right(&run) {
                 return run;
             }
             assert!(Instant::now() < deadline, "{run}");

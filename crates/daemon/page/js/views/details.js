@@ -11,12 +11,14 @@ import { Confirm } from "./confirm.js";
 import { Icon, IconButton, StateIcon } from "./icons.js";
 import { Items } from "./items.js";
 import { ProgressBar } from "./progress-bar.js";
+import { RunLimits, levelOf } from "./run-limits.js";
 import { positionAfter } from "./runs.js";
 
 export function Details({ daemon }) {
   const { run, selected } = useStore(daemon.store, (state) => state);
   // The run that may be removed, as it was when this was asked.
   const [leaving, setLeaving] = useState(null);
+  const [isLimiting, setLimiting] = useState(false);
   if (!selected) return null;
   const close = () => {
     daemon.select("");
@@ -32,17 +34,18 @@ export function Details({ daemon }) {
       ${run && html`<${StateIcon} state=${run.state} />`}
       <h2 id="details-title" dir="auto" title=${run ? run.name : ""}>${run ? run.name : "…"}</h2>
       <div class="spring"></div>
-      ${run && html`<${Actions} run=${run} daemon=${daemon} remove=${remove} />`}
+      ${run && html`<${Actions} run=${run} daemon=${daemon} remove=${remove} limit=${() => setLimiting(true)} />`}
       <${IconButton} icon="remove" label=${text("close-details")} press=${close} class="icon-button details-close" />
     </div>
     ${run && html`<${Facts} run=${run} />`}
     ${run && html`<${Items} key=${run.id} daemon=${daemon} run=${run} />`}
+    ${isLimiting && run && html`<${RunLimits} key=${run.id} daemon=${daemon} run=${run} close=${() => setLimiting(false)} />`}
     ${leaving && leaving.id === selected && html`<${Confirm} title=${text("remove-title", { name: leaving.name })} words=${text("remove-words")} action=${text("remove")}
       agree=${() => daemon.remove(leaving)} close=${() => setLeaving(null)} />`}
   </section>`;
 }
 
-function Actions({ run, daemon, remove }) {
+function Actions({ run, daemon, remove, limit }) {
   const act = (action) => () => daemon.act(run, action);
   const move = (action) => () => daemon.move(run, positionAfter(action, run, daemon.store.state.status));
   const isList = run.items.total === null || run.items.total > 1;
@@ -54,6 +57,7 @@ function Actions({ run, daemon, remove }) {
     ${(run.state === "active" || run.state === "waiting") && button("pause", text("pause"), act("pause"))}
     ${run.state === "paused" && button("resume", text("resume"), act("resume"))}
     ${canRetry(run) && button("retry", text(run.state === "failed" ? "retry" : "restart"), act("retry"), run.state === "failed" ? "is-first" : "")}
+    ${!isEnded(run) && button("limits", text("limits"), limit)}
     ${isList && isEnded(run) && run.started_at && html`<span class="joined">
       ${button("save", "JSONL", () => daemon.save(run, "results", "jsonl"), "is-results")}
       ${button("save", "CSV", () => daemon.save(run, "results", "csv"))}
@@ -66,11 +70,14 @@ function Actions({ run, daemon, remove }) {
 function Facts({ run }) {
   const language = useStore(preferences, (state) => state.language);
   const progress = progressOf(run);
+  const limits = [run.limit_rate && format.rate(run.limit_rate), run.connections && text("connections", { n: run.connections })].filter(Boolean).join(" · ");
   const facts = [
     [text("fact-state"), nameOf("state", run.state)],
     run.state === "active" && [text("column-rate"), format.rate(run.rate)],
     run.state === "active" && [text("column-eta"), format.duration(run.eta)],
     [text("column-size"), run.size && !isEnded(run) ? `${format.size(run.bytes)} / ${format.size(run.size)}` : format.size(run.bytes)],
+    run.priority !== 0 && [text("fact-priority"), nameOf("priority", levelOf(run.priority))],
+    limits !== "" && [text("limits"), limits],
     [text("fact-folder"), run.dir],
     run.started_at && [text("fact-started"), format.time(run.started_at, language)],
     run.ended_at && run.started_at && [text("fact-took"), format.duration((Date.parse(run.ended_at) - Date.parse(run.started_at)) / 1000)],

@@ -10,6 +10,7 @@ const KEYS = [
   [["Esc"], "key-close"],
   [["P"], "key-pause"],
   [["R"], "key-retry"],
+  [["L"], "key-limits"],
   [["Delete"], "key-remove"],
   [["Alt ↑", "Alt ↓", "Alt Home", "Alt End"], "key-reorder"],
   [["A"], "key-add"],

@@ -10,6 +10,7 @@ import { Confirm } from "./confirm.js";
 import { Grid, RowButton } from "./grid.js";
 import { Icon, StateIcon } from "./icons.js";
 import { ProgressBar } from "./progress-bar.js";
+import { RunLimits } from "./run-limits.js";
 
 const columns = () => [
   { name: "name", label: text("column-name") },
@@ -23,6 +24,7 @@ const columns = () => [
 export function Runs({ daemon, add, help }) {
   const { filter, search, selected } = useStore(daemon.store, (state) => state);
   const [removing, setRemoving] = useState(null);
+  const [limiting, setLimiting] = useState(null);
   const remove = (run) => (isEnded(run) ? daemon.remove(run) : setRemoving(run));
   const press = (event, run) => {
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
@@ -35,6 +37,7 @@ export function Runs({ daemon, add, help }) {
     else if (action === "close") daemon.select("");
     else if (run && action === "remove") remove(run);
     else if (run && action === "pause") daemon.act(run, run.state === "paused" ? "resume" : "pause");
+    else if (run && action === "limits") setLimiting(isEnded(run) ? null : run);
     else if (run && action === "retry") daemon.act(run, "retry");
     else if (run && run.position !== null) daemon.move(run, positionAfter(action, run, daemon.store.state.status));
   };
@@ -45,12 +48,13 @@ export function Runs({ daemon, add, help }) {
   return html`
     <${Grid} id="runs" label=${text("runs")} list=${daemon.runs} columns=${columns()} selected=${selected} empty=${empty}
       cells=${(run) => runCells(run, daemon, remove)} open=${(run) => daemon.select(run.id)} press=${press} />
+    ${limiting && html`<${RunLimits} daemon=${daemon} run=${limiting} close=${() => setLimiting(null)} />`}
     ${removing && html`<${Confirm} title=${text("remove-title", { name: removing.name })} words=${text("remove-words")} action=${text("remove")}
       agree=${() => daemon.remove(removing)} close=${() => setRemoving(null)} />`}`;
 }
 
 function keyOf(key) {
-  return { p: "pause", r: "retry", Delete: "remove", Backspace: "remove", a: "add", "/": "search", "?": "help", Escape: "close" }[key];
+  return { p: "pause", r: "retry", l: "limits", Delete: "remove", Backspace: "remove", a: "add", "/": "search", "?": "help", Escape: "close" }[key];
 }
 
 function moveOf(key) {
