@@ -6,6 +6,7 @@ status is 1 if anything else differs.
 """
 
 import base64
+import contextlib
 import http.server
 import json
 import re
@@ -30,11 +31,18 @@ PATIENCE = 20
 MOMENT = re.compile(r'"(downloadSpeed|completedLength|connections|sessionId|bitfield)": "[^"]*"')
 METALINK = """<metalink xmlns="urn:ietf:params:xml:ns:metalink"><file name="m.bin"><size>300000</size>
 <url>{url}/m.bin</url></file></metalink>"""
+# Paths of downloads that fail, each with the options that it needs. Each has a server of its own, since haul leaves one
+# alone for a while that seems to be busy.
+FAILURES = {
+    "401": {}, "403": {}, "loop": {}, "bad": {"checksum": f"sha-256={'a' * 64}"},
+    "drip": {"lowest-speed-limit": "50K", "timeout": "3"},
+    "500": {}, "502": {}, "503": {}, "504": {},
+}
 ALL_FOUR = ["gid", "status", "errorCode", "totalLength"]
 
 
-def calls(url):
-    """Returns methods with their parameters, in order."""
+def calls(url, *others):
+    """Returns methods with their parameters, in order, with the URLs of servers: one, and one for each failure."""
     held, quick = [f"{url}/held"], [f"{url}/quick"]
     metalink = base64.b64encode(METALINK.format(url=url).encode()).decode()
     missing = [("aria2.addUri", []), ("aria2.tellStatus", []), ("aria2.tellWaiting", []), ("aria2.changeOption", [ONE])]
@@ -49,7 +57,9 @@ def calls(url):
         ("aria2.changePosition", [ONE, 0, "POS_SET"]), ("aria2.changeUri", [ONE, 2, [], []]),
         ("aria2.changeUri", [ONE, 0, [], []]), ("aria2.changeUri", [NONE, 1, [], []]),
         ("aria2.changeOption", [ONE, {"split": "x"}]), ("aria2.changeOption", [NONE, {}]),
-        ("aria2.changeGlobalOption", [{"max-concurrent-downloads": "0"}]), ("aria2.removeDownloadResult", [ONE]),
+        ("aria2.changeGlobalOption", [{"max-concurrent-downloads": "0"}]),
+        ("aria2.changeGlobalOption", [{"log-level": "loud"}]), ("aria2.addUri", [quick, {"remote-time": "maybe"}]),
+        ("aria2.addUri", [quick, {"http-proxy": "nope://x:y:z"}]), ("aria2.addUri", [quick, {"lowest-speed-limit": "-1"}]), ("aria2.removeDownloadResult", [ONE]),
         ("aria2.unpause", [ONE]), ("aria2.pause", [NONE]), ("aria2.remove", [NONE]), ("aria2.saveSession", []),
         ("aria2.addTorrent", ["AAAA"]), ("aria2.addMetalink", ["AAAA"]), ("system.multicall", []), ("nope", []),
     ]
@@ -76,7 +86,10 @@ def calls(url):
         ("aria2.getServers", [TWO]), ("aria2.pause", [TWO]), ("aria2.remove", [TWO]), ("aria2.unpause", [TWO]),
         ("aria2.changeOption", [TWO, {}]), ("aria2.changePosition", [TWO, 0, "POS_SET"]),
         ("aria2.addUri", [[f"{url}/404"], {"gid": "00000000000000dd"}]), ("until error", ["00000000000000dd"]),
-        ("aria2.tellStopped", [-1, 1, ALL_FOUR]), ("aria2.removeDownloadResult", [TWO]),
+        ("aria2.tellStopped", [-1, 1, ALL_FOUR]),
+        *(each for nth, (other, path) in enumerate(zip(others, FAILURES))
+          for each in failing(f"{other}/{path}", f"{nth + 1:016x}", FAILURES[path])),
+        ("aria2.removeDownloadResult", [TWO]),
         ("aria2.removeDownloadResult", [TWO]), ("aria2.purgeDownloadResult", []), ("aria2.tellStopped", [0, 9]),
         ("aria2.remove", ["00000000000000cc"]), ("aria2.tellStatus", ["00000000000000cc"]),
         ("aria2.remove", [ONE]), ("until removed", [ONE]), ("aria2.tellStatus", [ONE, ["status", "errorCode"]]),
@@ -90,21 +103,49 @@ def calls(url):
     ]
 
 
+def failing(url, gid, options):
+    """Returns the calls that add a download which fails, and ask for its code."""
+    return [
+        ("aria2.addUri", [[url], {"gid": gid, "max-tries": "1", **options}]), ("until error", [gid]),
+        ("aria2.tellStatus", [gid, ["status", "errorCode"]]),
+    ]
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Serves a file; of `/held`, the second half never comes."""
+    """Serves a file; of `/held`, the second half never comes, and `/drip` comes slowly. A path may be a status."""
 
     def do_GET(self):
-        self.send_response(404 if self.path == "/404" else 200)
-        self.send_header("Content-Length", "0" if self.path == "/404" else str(len(FILE)))
+        name = self.path.removeprefix("/")
+        status = 302 if name == "loop" else int(name) if name.isdecimal() else 200
+        self.send_response(status)
+        if status == 302:
+            self.send_header("Location", self.path)
+        self.send_header("Content-Length", str(len(FILE)) if status == 200 else "0")
         self.end_headers()
-        if self.path == "/held":
+        if name == "held":
             self.wfile.write(FILE[: len(FILE) // 2])
             self.server.is_over.wait()
-        elif self.path != "/404":
+        elif name == "drip":
+            self.drip()
+        elif status == 200:
             self.wfile.write(FILE)
+
+    def drip(self):
+        """Sends 1,000 bytes a second, until nobody wants them any more."""
+        with contextlib.suppress(OSError):
+            while not self.server.is_over.wait(0.1):
+                self.wfile.write(b"x" * 100)
 
     def log_message(self, *_):
         pass
+
+
+def serving(is_over):
+    """Returns a server that has been started."""
+    server = http.server.ThreadingHTTPServer((HOST, 0), Handler)
+    server.daemon_threads, server.is_over = True, is_over
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
 
 
 def send(port, method, params):
@@ -135,13 +176,13 @@ def is_there(port):
         return False
 
 
-def answers(command, port, url):
+def answers(command, port, urls):
     """Starts a daemon and returns its answers to all calls."""
     daemon = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         until(lambda: is_there(port), command[0])
         given = []
-        for method, params in calls(url):
+        for method, params in calls(*urls):
             if method.startswith("until "):
                 has = method.removeprefix("until ")
                 keys = [*params, ["status", "totalLength"]]
@@ -150,7 +191,7 @@ def answers(command, port, url):
                     status = send(port, "aria2.tellStatus", keys)[1].get("result", {})
                     return status.get("status") == has and (has != "active" or status["totalLength"] != "0")
 
-                until(holds, f"{has} from {command[0]}")
+                until(holds, f"{has} of {params[0]} from {command[0]}")
             else:
                 given.append((method, params, *send(port, method, params)))
         daemon.wait(PATIENCE)
@@ -179,22 +220,22 @@ def run(arguments):
     haul, aria2c = built(arguments.haul, "--haul"), shutil.which("aria2c")
     if aria2c is None:
         raise BenchError("aria2c not found; install aria2")
-    server = http.server.ThreadingHTTPServer((HOST, 0), Handler)
-    server.daemon_threads, server.is_over = True, threading.Event()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    url = f"http://{HOST}:{server.server_port}"
+    is_over = threading.Event()
+    servers = [serving(is_over) for _ in range(1 + len(FAILURES))]
+    urls = [f"http://{HOST}:{server.server_port}" for server in servers]
     with tempfile.TemporaryDirectory() as work:
         theirs, ours = (Path(work) / name for name in ("aria2c", "haul"))
         first, second = free_ports(2)
         theirs.mkdir()
         given = [
             answers([aria2c, "--no-conf", "--enable-rpc", f"--rpc-listen-port={first}", f"--rpc-secret={SECRET}",
-                     "-q", f"--dir={theirs}"], first, url),
+                     "-q", f"--dir={theirs}"], first, urls),
             answers([haul, "serve", "--listen", f"{HOST}:{second}", "--rpc-secret", SECRET, "-d", ours,
-                     "--state", Path(work) / "state"], second, url),
+                     "--state", Path(work) / "state"], second, urls),
         ]
-    server.is_over.set()
-    server.shutdown()
+    is_over.set()
+    for server in servers:
+        server.shutdown()
     different, known = 0, ({}, {})
     for one, other in zip(*given):
         texts = [plain(each[2:], folder, gids) for each, folder, gids in zip((one, other), (theirs, ours), known)]
