@@ -6,7 +6,7 @@ use haulage::Error;
 use tracing::Level;
 
 use super::plan::outside;
-use super::{Effective, Folders};
+use super::{Effective, Folders, value};
 
 /// A file to which is written what happens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,21 +26,10 @@ impl Effective<'_> {
             return Ok(None);
         };
         let path = folders.resolve(given).ok_or_else(|| outside(given))?;
-        let level = self.get("log-level").and_then(level);
+        let level = self.get("log-level").and_then(value::level);
         Ok(Some(Log {
             path,
             level: level.unwrap_or(Level::INFO),
         }))
     }
-}
-
-/// Returns what a level of aria2 is here, where `notice` and `info` are one; `None` if it is none.
-pub(super) fn level(name: &str) -> Option<Level> {
-    Some(match name {
-        "debug" => Level::DEBUG,
-        "info" | "notice" => Level::INFO,
-        "warn" => Level::WARN,
-        "error" => Level::ERROR,
-        _ => return None,
-    })
 }

@@ -2,8 +2,7 @@
 
 use haulage::{Algorithm, Checksum, Proxy, Request};
 use http::{HeaderName, HeaderValue};
-
-use super::log;
+use tracing::Level;
 
 /// A value that its option cannot have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +36,7 @@ pub(super) fn normalized(name: &str, value: &str) -> Result<String, Wrong> {
         }
         // It would be the standard output of the daemon.
         "log" if value == "-" => Err(Wrong),
-        "log-level" => log::level(value).map(|_| value.to_owned()).ok_or(Wrong),
+        "log-level" => level(value).map(|_| value.to_owned()).ok_or(Wrong),
         "header" => headers(value).map(|_| value.to_owned()),
         "user-agent" | "referer" => HeaderValue::from_str(value).map_err(|_| Wrong).and(text()),
         "out" if !value.is_empty() => {
@@ -74,6 +73,17 @@ pub(super) fn headers(lines: &str) -> Result<Vec<(HeaderName, HeaderValue)>, Wro
         .filter(|line| !line.is_empty())
         .map(field)
         .collect()
+}
+
+/// Returns what a level of aria2 is here, where `notice` and `info` are one; `None` if it is none.
+pub(super) fn level(name: &str) -> Option<Level> {
+    Some(match name {
+        "debug" => Level::DEBUG,
+        "info" | "notice" => Level::INFO,
+        "warn" => Level::WARN,
+        "error" => Level::ERROR,
+        _ => return None,
+    })
 }
 
 /// Reads a checksum, written `sha-256=HEX`.

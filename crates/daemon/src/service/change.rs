@@ -340,13 +340,11 @@ impl<R: Runner> Service<R> {
 
 /// Returns how many requests of a download may be in flight at once; 0 if that is left to haul.
 pub(crate) fn connections(download: &Download) -> u16 {
-    match &download.list {
-        Some(list) => list.connections,
-        None => {
-            let split = download.options.get("split");
-            split.and_then(|split| split.parse().ok()).unwrap_or(0)
-        }
+    if let Some(list) = &download.list {
+        return list.connections;
     }
+    let split = download.options.get("split");
+    split.and_then(|split| split.parse().ok()).unwrap_or(0)
 }
 
 #[cfg(test)]
