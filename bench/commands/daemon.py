@@ -31,8 +31,8 @@ PATIENCE = 20
 MOMENT = re.compile(r'"(downloadSpeed|completedLength|connections|sessionId|bitfield)": "[^"]*"')
 METALINK = """<metalink xmlns="urn:ietf:params:xml:ns:metalink"><file name="m.bin"><size>300000</size>
 <url>{url}/m.bin</url></file></metalink>"""
-# Paths of downloads that fail, each with the options that it needs. Each has a server of its own, since haul leaves one
-# alone for a while that seems to be busy.
+# Paths of downloads that fail, each with the options that it needs. Each has a server of its own,
+# since haul leaves one alone for a while that seems to be busy.
 FAILURES = {
     "401": {}, "403": {}, "loop": {}, "bad": {"checksum": f"sha-256={'a' * 64}"},
     "drip": {"lowest-speed-limit": "50K", "timeout": "3"},

@@ -159,8 +159,8 @@ impl GlobalLimit {
         has_answers || has_bytes
     }
 
-    /// Decides what is tried next, after a round that brought so many [`units`](Received::units) per
-    /// second. Returns why the limit changes, if it does.
+    /// Decides what is tried next, after a round that brought so many [`units`](Received::units)
+    /// per second. Returns why the limit changes, if it does.
     fn decide(&mut self, rate: f64, now: Instant) -> Why {
         match self.phase {
             Phase::SlowStart { before } => {

@@ -63,9 +63,9 @@ impl Trouble {
         was_refused && is_believed
     }
 
-    /// Returns how long to ask nothing at this window, which is this part of the most, where a round
-    /// trip takes so many seconds. `None` where the pauses are those of a server that is in no
-    /// trouble.
+    /// Returns how long to ask nothing at this window, which is this part of the most, where a
+    /// round trip takes so many seconds. `None` where the pauses are those of a server that is in
+    /// no trouble.
     pub(super) fn pause(
         &self,
         window: f64,
