@@ -7,6 +7,7 @@
 
 mod ahead;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
@@ -220,21 +221,37 @@ fn look_up(name: &str) -> Answer {
         socktype: SockType::Stream.into(),
         ..AddrInfoHints::default()
     };
-    let refuse = |transient, says: &dyn std::fmt::Display| Refusal {
+    let refuse = |transient, says: &str| Refusal {
         transient,
-        says: says.to_string().into(),
+        says: says.into(),
     };
     let found =
         dns_lookup::getaddrinfo(Some(name), None, Some(hints)).map_err(|error: LookupError| {
-            refuse(is_transient(error.kind()), &std::io::Error::from(error))
+            let kind = error.kind();
+            refuse(
+                is_transient(kind),
+                &says(kind, &std::io::Error::from(error).to_string()),
+            )
         })?;
     let addresses: Arc<[IpAddr]> = found
         .filter_map(|address| Some(address.ok()?.sockaddr.ip()))
         .collect();
     if addresses.is_empty() {
-        return Err(refuse(false, &"it has no address"));
+        return Err(refuse(false, "it has no address"));
     }
     Ok(addresses)
+}
+
+/// Returns what the system says of a failure, in words that mean something to a user: for one that
+/// passes, musl has "Try again".
+fn says(kind: LookupErrorKind, system: &str) -> Cow<'_, str> {
+    if matches!(kind, LookupErrorKind::Again) {
+        return "no answer from the name server; check the network".into();
+    }
+    system
+        .strip_prefix("failed to lookup address information: ")
+        .unwrap_or(system)
+        .into()
 }
 
 fn is_transient(kind: LookupErrorKind) -> bool {
@@ -338,6 +355,29 @@ mod tests {
         // No look-up has been released so far.
         assert_eq!(told.recv().unwrap(), "needed");
         drop(release);
+    }
+
+    #[test]
+    fn refusals_are_told_in_words_for_users() {
+        let told = |kind, system| says(kind, system).into_owned();
+        assert_eq!(
+            told(
+                LookupErrorKind::Again,
+                "failed to lookup address information: Try again"
+            ),
+            "no answer from the name server; check the network"
+        );
+        assert_eq!(
+            told(
+                LookupErrorKind::NoName,
+                "failed to lookup address information: Name does not resolve"
+            ),
+            "Name does not resolve"
+        );
+        assert_eq!(
+            told(LookupErrorKind::System, "too many files"),
+            "too many files"
+        );
     }
 
     #[tokio::test]
