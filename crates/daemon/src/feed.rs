@@ -41,11 +41,12 @@ impl Feed {
             return;
         }
         let mut marks = self.lock();
-        marks.changed.extend(batch.changed.keys());
         for gid in &batch.gone {
             marks.changed.remove(gid);
             marks.gone.insert(*gid);
         }
+        // What was removed may have been added again.
+        marks.changed.extend(batch.changed.keys());
     }
 
     /// Takes what has changed since the last call.

@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use rustix::fs::OFlags;
@@ -38,7 +38,8 @@ pub(crate) fn create_private(path: &Path) -> io::Result<fs::File> {
 /// Opens a file to add to its end, and makes it if there is none: then only its owner can read it.
 ///
 /// # Errors
-/// When it cannot be opened, is no plain file, or is a link.
+/// When it cannot be opened, is no plain file, is a link, or can be read by others: such as a file
+/// that was downloaded.
 #[expect(
     clippy::disallowed_methods,
     reason = "the files of the daemon are no downloads"
@@ -51,11 +52,16 @@ pub(crate) fn append_private(path: &Path) -> io::Result<fs::File> {
     let file = options
         .custom_flags(flags.bits().cast_signed())
         .open(path)?;
-    if file.metadata()?.is_file() {
-        Ok(file)
-    } else {
-        Err(io::Error::other("it is no plain file"))
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is no plain file"));
     }
+    if metadata.mode() & 0o077 != 0 {
+        return Err(io::Error::other(
+            "it is a file that others may read, so it is no log of haul",
+        ));
+    }
+    Ok(file)
 }
 
 /// Makes a folder that only its owner can read, unless it is there.
@@ -114,7 +120,10 @@ mod tests {
             0,
         );
         pipe.unwrap();
-        for name in ["link", "pipe", "", "no/folder"] {
+        fs::write(path("download"), "").unwrap();
+        let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+        fs::set_permissions(path("download"), readable).unwrap();
+        for name in ["link", "pipe", "", "no/folder", "download"] {
             assert!(append_private(&path(name)).is_err(), "{name}");
         }
     }

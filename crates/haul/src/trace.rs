@@ -34,7 +34,8 @@ where
     };
     let lines = targets.map(|targets| {
         let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
-        lines.with_filter(targets)
+        // A standard error that cannot be written to must not end the process.
+        lines.log_internal_errors(false).with_filter(targets)
     });
     let subscriber = tracing_subscriber::registry().with(log).with(lines);
     // A program has one subscriber; nobody else has set it.

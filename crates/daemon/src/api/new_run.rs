@@ -100,7 +100,7 @@ async fn add_written(
     let in_words = |refused: Refused| ApiError::input(refused.0.replace(&path, &new.name));
     (new.list.total, new.limit_rate) = checked.map_err(in_words)?;
     // It can be changed from now on.
-    new.list.options.retain(|(name, _)| name != LIMIT_RATE);
+    new.list.options.retain(|(name, _)| !is_limit_rate(name));
     if new.list.total == Some(0) {
         return Err(ApiError::input("the list is empty"));
     }
@@ -115,6 +115,11 @@ async fn add_written(
         response.headers_mut().insert(LOCATION, location);
     }
     Ok(response)
+}
+
+/// Returns whether an option is the rate of a run, in any of the forms that options may have.
+fn is_limit_rate(name: &str) -> bool {
+    name.replace(['.', '_'], "-") == LIMIT_RATE
 }
 
 /// Returns the format that the type of a body tells; `None` if it tells none.
@@ -286,6 +291,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn rate_of_a_run_is_known_in_each_form() {
+        for name in ["limit-rate", "limit_rate", "limit.rate"] {
+            assert!(is_limit_rate(name), "{name}");
+        }
+        assert!(!is_limit_rate("limit-rate-per-host"));
+    }
 
     #[test]
     fn urls_are_lines_of_a_list() {

@@ -208,6 +208,11 @@ pub(super) async fn change(
         if state.is_none_or(State::is_stopped) {
             return Err(ApiError::conflict("the run is over"));
         }
+        let not_queued = || ApiError::conflict("the run is not in the queue");
+        if change.position.is_some() && service.queue.position(gid).is_none() {
+            // Nothing is changed then.
+            return Err(not_queued());
+        }
         if let Some(priority) = change.priority {
             service.set_priority(gid, priority);
         }
@@ -220,7 +225,7 @@ pub(super) async fn change(
         if let Some(position) = change.position {
             let position = i64::try_from(position).unwrap_or(i64::MAX);
             let moved = service.queue.reposition(gid, position, Whence::Start);
-            moved.ok_or_else(|| ApiError::conflict("the run is not in the queue"))?;
+            moved.ok_or_else(not_queued)?;
         }
         Ok(seen(service, gid))
     });

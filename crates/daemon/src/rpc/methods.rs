@@ -224,12 +224,17 @@ fn add_metalink<R: Runner>(service: &mut Service<R>, params: Params<'_>) -> Resu
         common.take(name);
     }
     let mut position = params.optional_position(2)?;
-    let mut added = Vec::new();
+    let mut all = Vec::new();
+    // None is added if one of them cannot be.
     for file in files {
         let own = service.options(file.options, |scope| scope == Scope::Download);
         let mut options = common.clone();
         options.extend(&own.map_err(bad_option)?);
-        let gid = service.add(file.uris, options, file.expected, position);
+        all.push((file.uris, options, file.expected));
+    }
+    let mut added = Vec::new();
+    for (uris, options, expected) in all {
+        let gid = service.add(uris, options, expected, position);
         added.extend(gid.map(|gid| gid.to_string()));
         position = position.map(|position| position.saturating_add(1));
     }

@@ -590,6 +590,20 @@ fn metalink_adds_its_files() {
 }
 
 #[test]
+fn metalink_with_a_bad_name_adds_none_of_its_files() {
+    use base64::Engine as _;
+    let mut desk = Desk::new();
+    let text = r#"<metalink xmlns="urn:ietf:params:xml:ns:metalink"><file name="m.bin"><url>http://h/m</url></file>
+        <file name=".haul/n.bin"><url>http://h/n</url></file></metalink>"#;
+    let encoded = base64::engine::general_purpose::STANDARD.encode(text);
+    let answer = desk.call("aria2.addMetalink", &json!([encoded]));
+    assert!(answer.as_str().unwrap().contains("--out"), "{answer}");
+    let waiting = desk.call("aria2.tellWaiting", &json!([0, 10]));
+    let active = desk.call("aria2.tellActive", &json!([]));
+    assert_eq!((waiting, active), (json!([]), json!([])));
+}
+
+#[test]
 fn log_goes_where_clients_say_and_files_may_go() {
     let mut desk = Desk::new();
     desk.service.runner.told.clear();

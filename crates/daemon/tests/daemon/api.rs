@@ -345,6 +345,10 @@ fn limits_of_one_run_are_changed_while_it_is_active() {
     let limits = json!({"limit_rate": 5_000_000, "connections": 1, "priority": 1});
     assert_eq!(change(&id, limits), json!([5_000_000, 1, 1]));
     active(1);
+    let impossible = json!({"position": 0, "limit_rate": 7, "priority": 5});
+    let (status, _) = client.api("PATCH", &format!("runs/{id}"), &impossible);
+    assert_eq!(status, 409, "an active run has no position");
+    assert_eq!(change(&id, json!({})), json!([5_000_000, 1, 1]));
     assert_eq!(change(&id, json!({"limit_rate": 0})), json!([0, 1, 1]));
     let options = json!({"pause": "true", "max-connection-per-server": "1"});
     let file = client.add(&origin.url("/held/9"), &options);

@@ -15,8 +15,8 @@ pub(crate) struct ServeArgs {
     /// Let clients save files to this folder too, and to those in it; may be repeated
     #[arg(long = "allow-dir", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) allowed_dirs: Vec<PathBuf>,
-    /// Keep the queue and the secret in this folder [default: $XDG_STATE_HOME/haul, or
-    /// ~/.local/state/haul]
+    /// Keep the queue and the secret in this folder, which is in no folder of downloads [default:
+    /// $XDG_STATE_HOME/haul, or ~/.local/state/haul]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) state: Option<PathBuf>,
     /// Secret that clients must know; other users of this machine may see it in the list of

@@ -35,6 +35,9 @@ pub(crate) fn layer() -> Option<impl Layer<Registry> + Send + Sync> {
     };
     LOG.set(log).ok()?;
     let lines = fmt::layer().with_ansi(false);
+    // Else a full disk is told on standard error for each line, and a standard error that cannot be
+    // written to ends the process.
+    let lines = lines.log_internal_errors(false);
     let lines = lines.with_writer(move || Lines(file.get()));
     Some(lines.with_filter(filter))
 }

@@ -18,7 +18,8 @@ export function Details({ daemon }) {
   const { run, selected } = useStore(daemon.store, (state) => state);
   // The run that may be removed, as it was when this was asked.
   const [leaving, setLeaving] = useState(null);
-  const [isLimiting, setLimiting] = useState(false);
+  // The id of the run whose limits are changed.
+  const [limiting, setLimiting] = useState("");
   if (!selected) return null;
   const close = () => {
     daemon.select("");
@@ -34,12 +35,12 @@ export function Details({ daemon }) {
       ${run && html`<${StateIcon} state=${run.state} />`}
       <h2 id="details-title" dir="auto" title=${run ? run.name : ""}>${run ? run.name : "…"}</h2>
       <div class="spring"></div>
-      ${run && html`<${Actions} run=${run} daemon=${daemon} remove=${remove} limit=${() => setLimiting(true)} />`}
+      ${run && html`<${Actions} run=${run} daemon=${daemon} remove=${remove} limit=${() => setLimiting(run.id)} />`}
       <${IconButton} icon="remove" label=${text("close-details")} press=${close} class="icon-button details-close" />
     </div>
     ${run && html`<${Facts} run=${run} />`}
     ${run && html`<${Items} key=${run.id} daemon=${daemon} run=${run} />`}
-    ${isLimiting && run && html`<${RunLimits} key=${run.id} daemon=${daemon} run=${run} close=${() => setLimiting(false)} />`}
+    ${run && limiting === run.id && html`<${RunLimits} key=${run.id} daemon=${daemon} run=${run} close=${() => setLimiting("")} />`}
     ${leaving && leaving.id === selected && html`<${Confirm} title=${text("remove-title", { name: leaving.name })} words=${text("remove-words")} action=${text("remove")}
       agree=${() => daemon.remove(leaving)} close=${() => setLeaving(null)} />`}
   </section>`;
