@@ -8,7 +8,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream;
 use haulage::{Error, ErrorKind};
-use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use http::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+};
 use http::{HeaderValue, Response};
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
@@ -20,7 +22,7 @@ use super::error::ApiError;
 use super::query::Query;
 use super::runs::find;
 use crate::hub::Hub;
-use crate::response::{Body, full};
+use crate::response::Body;
 use crate::tools::{RecordedList, ResultsFormat};
 
 /// How many bytes are sent at once.
@@ -123,19 +125,29 @@ pub(super) async fn report(hub: &Arc<Hub>, id: &str) -> Result<Response<Body>, A
     let page = tokio::task::spawn_blocking(move || tools.report(&recorded.list())).await;
     let page = page.map_err(|_| ApiError::internal("the report cannot be made"))?;
     let page = page.map_err(|error| unreadable(&error))?;
-    // A page is large: few are in memory until they are sent.
-    let page = full(page).map_frame(move |frame| {
-        let _ = &turn;
-        frame
-    });
-    let response = Response::new(page.boxed_unsync());
+    let page = Bytes::from(page);
+    let length = HeaderValue::from(page.len());
+    let response = Response::new(in_pieces(page, turn));
     let mut response = as_file(response, "text/html; charset=utf-8", &name);
     // Its script must not act as the daemon's own page.
     let sandbox = HeaderValue::from_static("sandbox allow-scripts");
-    response
-        .headers_mut()
-        .insert(CONTENT_SECURITY_POLICY, sandbox);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, sandbox);
+    headers.insert(CONTENT_LENGTH, length);
     Ok(response)
+}
+
+/// Returns a body that has its turn until its last piece is taken. It is large: few are in memory
+/// until they are sent.
+fn in_pieces(content: Bytes, turn: OwnedSemaphorePermit) -> Body {
+    let pieces = stream::unfold((content, turn), |(mut content, turn)| async {
+        if content.is_empty() {
+            return None;
+        }
+        let piece = content.split_to(CHUNK.min(content.len()));
+        Some((Ok(Frame::data(piece)), (content, turn)))
+    });
+    StreamBody::new(pieces).boxed_unsync()
 }
 
 /// Waits until few enough others are sent what is recorded: each of them has a thread.
@@ -196,5 +208,23 @@ mod tests {
         assert_eq!(busy.into_response().headers()["retry-after"], "10");
         drop(first);
         assert!(turn(&readers, Duration::ZERO).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn body_has_its_turn_until_it_is_taken() {
+        let readers = Arc::new(Semaphore::new(1));
+        let content: Vec<u8> = (0..=u8::MAX).cycle().take(2 * CHUNK + 1).collect();
+        let first = turn(&readers, TURN_TIME).await.unwrap();
+        let mut body = in_pieces(content.clone().into(), first);
+        let (mut taken, mut lengths) = (Vec::new(), Vec::new());
+        while let Some(frame) = body.frame().await {
+            assert_eq!(readers.available_permits(), 0);
+            let piece = frame.unwrap().into_data().unwrap();
+            lengths.push(piece.len());
+            taken.extend(piece);
+        }
+        assert_eq!(readers.available_permits(), 1);
+        assert_eq!(lengths, [CHUNK, CHUNK, 1]);
+        assert_eq!(taken, content);
     }
 }

@@ -468,6 +468,7 @@ fn results_and_report_are_there_when_a_list_is_over() {
     let report = download(&format!("runs/{id}/report"));
     assert_eq!(report.body, "<p>mine: 1</p>");
     assert!(report.head.contains("content-security-policy: sandbox"));
+    assert!(report.head.contains("content-length: 14"));
     let file = client.add(&origin.url("/many/7"), &json!({}));
     let none = refused(client, "GET", &format!("runs/{file}/results"), &Value::Null);
     assert_eq!(none.0, 409);
