@@ -91,16 +91,15 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_millis(50);
-
     #[tokio::test]
     async fn write_fails_if_nobody_reads() {
         let (ours, _theirs) = duplex(16);
-        let mut ours = Patient::new(ours, PATIENCE);
+        let mut ours = Patient::new(ours, Duration::from_millis(50));
         ours.write_all(&[0; 16]).await.unwrap();
         let error = ours.write_all(&[0; 16]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
@@ -109,14 +108,15 @@ mod tests {
     #[tokio::test]
     async fn each_read_renews_the_patience() {
         let (ours, mut theirs) = duplex(16);
-        let mut ours = Patient::new(ours, PATIENCE);
-        let reading = async {
-            for _ in 0..8 {
-                sleep(PATIENCE / 4).await;
-                theirs.read_exact(&mut [0; 16]).await.unwrap();
-            }
-        };
-        let writing = async { ours.write_all(&[0; 128]).await.unwrap() };
-        tokio::join!(reading, writing);
+        let mut ours = Patient::new(ours, Duration::from_hours(1));
+        ours.write_all(&[0; 16]).await.unwrap();
+        for _ in 0..2 {
+            assert!(ours.waiting.is_none());
+            // It is polled once, and dropped.
+            assert!(ours.write(&[0; 16]).now_or_never().is_none());
+            assert!(ours.waiting.is_some());
+            theirs.read_exact(&mut [0; 16]).await.unwrap();
+            assert_eq!(ours.write(&[0; 16]).await.unwrap(), 16);
+        }
     }
 }
