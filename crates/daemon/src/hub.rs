@@ -1,5 +1,8 @@
 //! Connects clients, downloads and the recorded queue, under one lock.
 
+#[cfg(test)]
+pub(crate) mod fake;
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime};
@@ -72,6 +75,8 @@ struct Recording {
 /// The daemon, without its network.
 #[derive(Debug)]
 pub(crate) struct Hub {
+    /// Itself, for tasks that may outlive it.
+    this: Weak<Self>,
     service: Mutex<Service<EngineRunner>>,
     recorder: Recorder,
     secret: Secret,
@@ -104,8 +109,8 @@ impl Hub {
             runtime,
         } = parts;
         let queue = Queue::restored(earlier.downloads, earlier.stopped_total);
-        Arc::new_cyclic(|hub: &Weak<Self>| {
-            let hub = Weak::clone(hub);
+        Arc::new_cyclic(|this: &Weak<Self>| {
+            let hub = Weak::clone(this);
             let on_finish = move |gid, number, finish| {
                 if let Some(hub) = hub.upgrade() {
                     hub.finished(gid, number, finish);
@@ -118,6 +123,7 @@ impl Hub {
             let clock = SystemTime::now;
             let service = Service::new(queue, global, folders, base, runner, seeds, clock);
             Self {
+                this: Weak::clone(this),
                 service: Mutex::new(service),
                 recorder,
                 secret,
@@ -150,7 +156,8 @@ impl Hub {
         look(&self.lock())
     }
 
-    /// Changes something. When this returns, the change is recorded.
+    /// Changes something, when this is polled first. When it returns, the change is recorded.
+    /// Whoever no longer waits for that changes nothing of it.
     ///
     /// # Errors
     /// When it could not be recorded. Then what it has added is taken out again. What it has
@@ -164,13 +171,23 @@ impl Hub {
             let result = change(&mut service);
             (result, self.after(&mut service))
         };
-        if let Some(Recording { added, is_done }) = recording
-            && !is_done.await.unwrap_or(false)
-        {
-            self.withdraw(added);
-            return Err(NotRecorded);
+        if let Some(recording) = recording {
+            let recorded = tokio::spawn(Self::recorded(Weak::clone(&self.this), recording));
+            recorded.await.unwrap_or(Err(NotRecorded))?;
         }
         Ok(result)
+    }
+
+    /// Waits until a change is recorded, or takes out again what it has added.
+    async fn recorded(this: Weak<Self>, recording: Recording) -> Result<(), NotRecorded> {
+        let Recording { added, is_done } = recording;
+        if is_done.await.unwrap_or(false) {
+            return Ok(());
+        }
+        if let Some(hub) = this.upgrade() {
+            hub.withdraw(added);
+        }
+        Err(NotRecorded)
     }
 
     /// Takes out again what was added and could not be recorded.
@@ -182,23 +199,35 @@ impl Hub {
         drop(self.after(&mut service));
     }
 
-    /// Answers the body of a request. What it has changed is recorded then.
-    pub(crate) async fn answer(&self, body: &[u8]) -> Answer {
-        self.answer_with(|service, secret| rpc::answer(service, secret, body))
+    /// Answers the body of a request. What it has changed is recorded then. `admit` is called
+    /// before that, if the client has shown the secret.
+    pub(crate) async fn answer(&self, body: &[u8], admit: impl FnOnce()) -> Answer {
+        self.answer_with(|service, secret| rpc::answer(service, secret, body), admit)
             .await
     }
 
-    /// Answers a request. What it has changed is recorded then.
-    pub(crate) async fn answer_value(&self, request: Value) -> Answer {
-        self.answer_with(|service, secret| rpc::answer_value(service, secret, request))
-            .await
+    /// Answers a request, as [`answer`](Self::answer) does.
+    pub(crate) async fn answer_value(&self, request: Value, admit: impl FnOnce()) -> Answer {
+        self.answer_with(
+            |service, secret| rpc::answer_value(service, secret, request),
+            admit,
+        )
+        .await
     }
 
     async fn answer_with(
         &self,
         answer: impl FnOnce(&mut Service<EngineRunner>, &Secret) -> Answer,
+        admit: impl FnOnce(),
     ) -> Answer {
-        let answered = self.change(|service| answer(service, &self.secret)).await;
+        let answered = self.change(|service| {
+            let answer = answer(service, &self.secret);
+            if answer.admitted {
+                admit();
+            }
+            answer
+        });
+        let answered = answered.await;
         answered.unwrap_or_else(|NotRecorded| rpc::not_recorded())
     }
 
@@ -275,5 +304,40 @@ impl Hub {
 
     fn lock(&self) -> MutexGuard<'_, Service<EngineRunner>> {
         self.service.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use futures_util::FutureExt as _;
+    use serde_json::json;
+
+    use super::*;
+
+    /// Longer than anything takes that a test waits for.
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    #[tokio::test]
+    async fn caller_that_does_not_wait_is_admitted_and_undone() {
+        let folder = tempfile::tempdir().unwrap();
+        let hub = fake::hub(folder.path(), true);
+        let token = format!("token:{}", fake::SECRET);
+        let params = json!([token, ["http://h/a"], {"pause": "true"}]);
+        let call = json!({"id": 1, "method": "aria2.addUri", "params": params}).to_string();
+        let queued = || hub.look(|service| service.queue.queued().count());
+        let is_admitted = Cell::new(false);
+        // It is polled once, and dropped.
+        let answer = hub.answer(call.as_bytes(), || is_admitted.set(true));
+        assert_eq!(answer.now_or_never(), None);
+        assert!(is_admitted.get());
+        assert_eq!(queued(), 1);
+        let undone = async {
+            while queued() > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        time::timeout(PATIENCE, undone).await.unwrap();
     }
 }

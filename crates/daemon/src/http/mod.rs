@@ -275,8 +275,9 @@ async fn routed(
         ),
         Method::GET => {
             let call = query::call(request.uri().query().unwrap_or_default());
-            let answer = hub.answer_value(call.unwrap_or_default()).await;
-            answered(answer, turnstile, place).await
+            let call = call.unwrap_or_default();
+            let answer = hub.answer_value(call, || place.admit()).await;
+            answered(answer, turnstile).await
         }
         Method::POST => post(request.into_body(), server, place).await,
         Method::OPTIONS => preflight(&request, "POST, GET, OPTIONS"),
@@ -304,14 +305,11 @@ async fn post(body: Incoming, server: &Server, place: &Place) -> Response<Body> 
         Ok(Err(_)) => return text(StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE),
         Err(_) => return text(StatusCode::REQUEST_TIMEOUT, "the body came too slowly\n"),
     };
-    let answer = server.hub.answer(&body).await;
-    answered(answer, &server.turnstile, place).await
+    let answer = server.hub.answer(&body, || place.admit()).await;
+    answered(answer, &server.turnstile).await
 }
 
-async fn answered(answer: Answer, turnstile: &Turnstile, place: &Place) -> Response<Body> {
-    if answer.admitted {
-        place.admit();
-    }
+async fn answered(answer: Answer, turnstile: &Turnstile) -> Response<Body> {
     turnstile.delay(&answer).await;
     let mut response = Response::new(full(answer.body.to_string()));
     let status = StatusCode::from_u16(answer.status);

@@ -90,10 +90,7 @@ where
         let step = tokio::select! {
             message = socket.next() => match message {
                 Some(Ok(Message::Text(call))) => {
-                    let answer = hub.answer(call.as_bytes()).await;
-                    if answer.admitted {
-                        place.admit();
-                    }
+                    let answer = hub.answer(call.as_bytes(), || place.admit()).await;
                     turnstile.delay(&answer).await;
                     Step::Send(answer.body.to_string())
                 }
