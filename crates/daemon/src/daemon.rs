@@ -12,7 +12,7 @@ use haulage::{Engine, EngineOptions, RunOptions};
 use tokio::runtime::{Builder, Handle};
 
 use crate::contact::Contact;
-use crate::http::{self, Guard, Server, Tls, tls};
+use crate::http::{self, Guard, Most, Server, Tls, tls};
 use crate::hub::{About, Hub, Parts};
 use crate::lists::Lists;
 use crate::options::Folders;
@@ -233,6 +233,7 @@ fn prepare(settings: Settings, runtime: &Handle) -> Result<Prepared, Problem> {
             guard,
             turnstile: Arc::default(),
             tls,
+            most: Most::default(),
         },
         ready: Ready {
             url: format!("{scheme}://{address}/jsonrpc"),

@@ -4,6 +4,8 @@ mod guard;
 mod patient;
 mod places;
 mod query;
+#[cfg(test)]
+mod tests;
 pub(crate) mod tls;
 mod websocket;
 
@@ -38,11 +40,6 @@ use crate::page;
 use crate::response::{Body, empty, full, text};
 use crate::rpc::Answer;
 
-/// The most connections at once. Others wait until one is closed.
-const MAX_CONNECTIONS: u32 = 4096;
-/// The most of these whose clients have not shown the secret. A newer one takes the place of the
-/// oldest.
-const MAX_STRANGERS: usize = 256;
 /// How long the head of a request, or a TLS handshake, may take; also how long a connection may be
 /// idle.
 const HEAD_TIME: Duration = Duration::from_secs(30);
@@ -71,6 +68,26 @@ pub(crate) struct Server {
     pub(crate) turnstile: Arc<Turnstile>,
     /// `None` without TLS.
     pub(crate) tls: Option<Tls>,
+    pub(crate) most: Most,
+}
+
+/// How many connections there may be at once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Most {
+    /// Others wait until one is closed.
+    connections: u32,
+    /// Those of them whose clients have not shown the secret. A newer one takes the place of the
+    /// oldest.
+    strangers: usize,
+}
+
+impl Default for Most {
+    fn default() -> Self {
+        Self {
+            connections: 4096,
+            strangers: 256,
+        }
+    }
 }
 
 /// Makes TLS connections.
@@ -104,7 +121,7 @@ impl Turnstile {
 
 /// Serves all connections, until the daemon closes.
 pub(crate) async fn serve(listener: TcpListener, server: Arc<Server>) {
-    let places = Places::new(MAX_CONNECTIONS, MAX_STRANGERS);
+    let places = Places::new(server.most.connections, server.most.strangers);
     let closing = server.hub.closing.clone();
     let accepting = async {
         while let Some(place) = places.free().await {
@@ -117,10 +134,8 @@ pub(crate) async fn serve(listener: TcpListener, server: Arc<Server>) {
             let stream = Patient::new(stream, READ_TIME);
             let (server, place) = (Arc::clone(&server), Arc::new(place.take()));
             tokio::spawn(async move {
-                tokio::select! {
-                    () = accepted(stream, &server, &place) => {}
-                    () = place.lost() => {}
-                }
+                let serving = accepted(stream, &server, &place);
+                place.unless_lost(serving).await;
             });
         }
     };

@@ -100,9 +100,15 @@ impl Place {
         self.places.strangers().waiting.remove(&self.number);
     }
 
-    /// Waits until the place is lost, and the connection has to be closed.
-    pub(super) async fn lost(&self) {
-        self.lost.cancelled().await;
+    /// Serves the connection until that is over or the place is lost. Then nothing is waited for:
+    /// others need the place.
+    pub(super) async fn unless_lost(&self, serving: impl Future<Output = ()>) {
+        tokio::select! {
+            // What has lost its place begins nothing.
+            biased;
+            () = self.lost.cancelled() => {}
+            () = serving => {}
+        }
     }
 }
 

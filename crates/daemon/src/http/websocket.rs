@@ -51,15 +51,19 @@ pub(super) fn open(
     let accept = HeaderValue::from_str(&derive_accept_key(key.as_bytes()));
     let upgrade = hyper::upgrade::on(request);
     tokio::spawn(async move {
-        // Fails when the client has gone.
-        if let Ok(upgraded) = upgrade.await {
-            let config = WebSocketConfig::default()
-                .max_message_size(Some(MAX_BODY))
-                .max_frame_size(Some(MAX_BODY));
-            let stream = TokioIo::new(upgraded);
-            let socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
-            serve(socket, &hub, &turnstile, &place).await;
-        }
+        let serving = async {
+            // Fails when the client has gone.
+            if let Ok(upgraded) = upgrade.await {
+                let config = WebSocketConfig::default()
+                    .max_message_size(Some(MAX_BODY))
+                    .max_frame_size(Some(MAX_BODY));
+                let stream = TokioIo::new(upgraded);
+                let socket =
+                    WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
+                serve(socket, &hub, &turnstile, &place).await;
+            }
+        };
+        place.unless_lost(serving).await;
     });
     let mut response = empty(StatusCode::SWITCHING_PROTOCOLS);
     let headers = response.headers_mut();
@@ -80,7 +84,8 @@ enum Step {
     Close,
 }
 
-/// Answers calls in order and sends notifications, until either side closes.
+/// Answers calls in order and sends notifications, until either side closes. It may be dropped
+/// wherever it waits: for a message, for the turnstile, or for a client to read.
 async fn serve<S>(mut socket: WebSocketStream<S>, hub: &Hub, turnstile: &Turnstile, place: &Place)
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
@@ -102,7 +107,6 @@ where
                 Err(RecvError::Lagged(_)) => continue,
                 Err(RecvError::Closed) => Step::Close,
             },
-            () = place.lost() => Step::Close,
             () = hub.closing.cancelled() => Step::Close,
         };
         let is_over = matches!(step, Step::Close);

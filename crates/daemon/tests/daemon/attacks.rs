@@ -306,27 +306,3 @@ fn clients_that_do_not_read_hold_few_threads() {
     drop(stalled);
     wait(0);
 }
-
-#[test]
-fn connections_of_strangers_keep_out_nobody() {
-    let sandbox = Sandbox::new();
-    let daemon = sandbox.start();
-    let client = &daemon.client;
-    let open = || Socket::open(client, None).unwrap();
-    let call = client.body("aria2.getVersion", &json!([]));
-    let (mut known, mut stranger) = (open(), open());
-    known.send(call.clone());
-    assert!(known.next().is_some());
-    // Answers that need no secret, and wrong ones, make nobody known.
-    stranger.send(r#"{"id":1,"method":"system.listMethods"}"#.to_owned());
-    assert!(stranger.next().is_some());
-    stranger.send(r#"{"id":1,"method":"aria2.getVersion","params":["token:x"]}"#.to_owned());
-    assert!(stranger.next().is_some());
-    let connect = |_| TcpStream::connect(&client.authority).unwrap();
-    let others: Vec<_> = (0..256).map(connect).collect();
-    assert_eq!(stranger.next(), None);
-    known.send(call);
-    assert!(known.next().is_some());
-    assert_eq!(client.call("aria2.tellActive", &json!([])), json!([]));
-    drop(others);
-}
