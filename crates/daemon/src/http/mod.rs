@@ -247,7 +247,7 @@ async fn routed(
     place: &Arc<Place>,
 ) -> Response<Body> {
     let (hub, turnstile) = (&server.hub, &server.turnstile);
-    if api::is_admitted(request.headers(), hub) {
+    if !hub.secret().is_set() {
         place.admit();
     }
     match request.uri().path() {
@@ -256,6 +256,7 @@ async fn routed(
             if request.method() == Method::OPTIONS {
                 return preflight(&request, "GET, POST, PATCH, DELETE, OPTIONS");
             }
+            admit(request.headers(), hub, place);
             let response = api::respond(request, hub).await;
             if response.status() == StatusCode::UNAUTHORIZED {
                 turnstile.refuse().await;
@@ -264,6 +265,7 @@ async fn routed(
         }
         "/healthz" if is_read(request.method()) => return text(StatusCode::OK, "ok\n"),
         "/metrics" if is_read(request.method()) => {
+            admit(request.headers(), hub, place);
             let response = api::metrics(request.headers(), hub);
             if response.status() == StatusCode::UNAUTHORIZED {
                 turnstile.refuse().await;
@@ -302,6 +304,14 @@ async fn routed(
             response.headers_mut().insert(ALLOW, allowed);
             response
         }
+    }
+}
+
+/// Notes that a client has shown the secret in the head of a request, if it has. Only where a wrong
+/// one is refused slowly: who is noted can be seen from outside, so that is an answer to a guess.
+fn admit(headers: &HeaderMap, hub: &Hub, place: &Place) {
+    if api::is_admitted(headers, hub) {
+        place.admit();
     }
 }
 

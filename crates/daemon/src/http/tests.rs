@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time;
 use tokio_tungstenite::WebSocketStream;
@@ -62,6 +63,13 @@ impl Daemon {
         };
         time::timeout(PATIENCE, opening).await.unwrap()
     }
+
+    /// Makes all that came before a stranger longer than somebody.
+    async fn meet_stranger(&self) -> TcpStream {
+        let mut stranger = self.connect().await;
+        assert!(is_answered(&mut stranger, "GET /healthz", "x").await);
+        stranger
+    }
 }
 
 fn call(token: &str) -> String {
@@ -76,6 +84,20 @@ async fn is_told(socket: &mut WebSocketStream<TcpStream>, text: &str) -> bool {
         matches!(socket.next().await, Some(Ok(Message::Text(_))))
     };
     time::timeout(PATIENCE, telling).await.unwrap()
+}
+
+/// Sends a request with a token over a connection, and returns whether there is a response.
+async fn is_answered(stream: &mut TcpStream, line: &str, token: &str) -> bool {
+    let request =
+        format!("{line} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n");
+    let answering = async {
+        // What is closed cannot be sent to.
+        let _ = stream.write_all(request.as_bytes()).await;
+        // Responses are small: each is in one piece.
+        let received = stream.read(&mut [0; 4096]).await;
+        received.is_ok_and(|length| length > 0)
+    };
+    time::timeout(PATIENCE, answering).await.unwrap()
 }
 
 #[tokio::test]
@@ -125,4 +147,24 @@ async fn strangers_that_do_not_read_lose_their_places() {
     }
     let mut known = daemon.socket().await;
     assert!(is_told(&mut known, &call(fake::SECRET)).await);
+}
+
+#[tokio::test]
+async fn token_makes_known_only_where_a_wrong_one_waits() {
+    let daemon = Daemon::start(8, 1).await;
+    for (line, is_kept) in [
+        ("GET /api/v1/status", true),
+        ("GET /metrics", true),
+        ("GET /healthz", false),
+        ("GET /jsonrpc", false),
+        ("GET /nothing", false),
+        ("PUT /metrics", false),
+        ("OPTIONS /api/v1/status", false),
+    ] {
+        let mut stream = daemon.connect().await;
+        assert!(is_answered(&mut stream, line, fake::SECRET).await);
+        let _stranger = daemon.meet_stranger().await;
+        let answered = is_answered(&mut stream, "GET /healthz", fake::SECRET).await;
+        assert_eq!(answered, is_kept, "{line}");
+    }
 }
