@@ -82,7 +82,7 @@ class Hostile:
 
     def _serve(self, connection):
         connection.settimeout(30)
-        # Else what is sent last waits for an acknowledgement, and is lost if the connection is reset.
+        # Else what is sent last waits for an acknowledgement, and a reset loses it.
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # The client is gone, or does not like the certificate: then it is over.
         with contextlib.suppress(OSError, EOFError), contextlib.closing(connection):

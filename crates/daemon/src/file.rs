@@ -120,7 +120,7 @@ mod tests {
             0,
         );
         pipe.unwrap();
-        fs::write(path("download"), "").unwrap();
+        drop(create_private(&path("download")).unwrap());
         let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
         fs::set_permissions(path("download"), readable).unwrap();
         for name in ["link", "pipe", "", "no/folder", "download"] {
