@@ -13,8 +13,6 @@ HEAD = """# Reference
 Every command and option, as `haul --help` shows them. `haul man` prints the same as a manual page. The [guide](guide.md) shows how they are used;
 [coming from other programs](coming-from.md) lists what the options of wget, curl and aria2 are called here.
 """
-# Commands of their own, in the order of `haul --help`.
-COMMANDS = ("demo", "results", "report", "check", "explain", "config", "completions", "man")
 # Groups that are shown as they are.
 VERBATIM = ("Exit status", "Examples")
 # An option or an argument, perhaps with its text on the same line.
@@ -38,15 +36,22 @@ def run(arguments, root):
 
 
 def reference(haul):
-    of_haul = groups(converted(help_of(haul)))
+    help_of_haul = help_of(haul)
+    of_haul = groups(converted(help_of_haul))
     parts = [HEAD, "## haul\n", *(block for group in of_haul for block in group)]
-    for command in COMMANDS:
+    for command in commands(help_of_haul):
         of_command = groups(converted(help_of(haul, command)))
         own = [group for group in of_command if group not in of_haul]
         parts += [f"## haul {command}\n", *(block for group in own for block in group)]
         if len(own) < len(of_command):
             parts.append("The other options are those of `haul`.\n")
     return "\n".join(parts).rstrip() + "\n"
+
+
+def commands(lines):
+    """Returns the names of all commands, in the order of the help."""
+    listed = lines[lines.index("Commands:") + 1:]
+    return [line.split()[0] for line in listed[:listed.index("")]]
 
 
 def groups(blocks):
