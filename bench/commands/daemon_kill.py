@@ -199,8 +199,10 @@ def misplaced(ledger, active, queue, over):
     after = [gid for gid, _ in queue if gid not in unclear]
     stayed = [gid for gid, _ in before if gid in set(after)]
     faults = []
-    if stayed != [gid for gid in after if gid in set(stayed)]:
-        faults.append(f"the order is {after[:8]}, and was {stayed[:8]}")
+    now = [gid for gid in after if gid in set(stayed)]
+    if stayed != now:
+        at = next(at for at, (old, new) in enumerate(zip(stayed, now, strict=True)) if old != new)
+        faults.append(f"from {at} on, the order is {now[at:at + 6]}, and was {stayed[at:at + 6]}")
     faults += [f"{gid} was active, and waits" for gid in ledger.active if gid in set(after)]
     now = dict(queue)
     for gid, status in before:

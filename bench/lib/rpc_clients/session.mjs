@@ -4,8 +4,8 @@ const PATIENCE = 20_000;
 
 export const [port, secret, slow, missing] = process.argv.slice(2);
 
-// Calls methods through `call(method, ...params)`; `heard` has what was notified, and `refused(secret)` is what a call
-// with a wrong secret says.
+// Calls methods through `call(method, ...params)`; `heard` has what was notified, and
+// `refused(secret)` is what a call with a wrong secret says.
 export async function use(name, call, heard, refused) {
   const check = (what, isRight, says) => {
     const tail = isRight ? "" : `: ${JSON.stringify(says) ?? ""}`;

@@ -1,5 +1,6 @@
-# Boots systemd with the daemon's unit and a probe, in namespaces of its own: what is mounted, run or opened here is
-# seen by nothing else of the machine, and is gone with this process. Called as: boot.sh HAUL UNIT FOLDER
+# Boots systemd with the daemon's unit and a probe, in namespaces of its own: what is mounted, run
+# or opened here is not seen by the rest of the machine, and ends with this process.
+# Called as: boot.sh HAUL UNIT FOLDER
 set -eu
 haul=$1 unit=$2 folder=$3
 mount --make-rprivate /

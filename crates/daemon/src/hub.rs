@@ -156,8 +156,8 @@ impl Hub {
         look(&self.lock())
     }
 
-    /// Changes something, when this is polled first. When it returns, the change is recorded.
-    /// Whoever no longer waits for that changes nothing of it.
+    /// Makes a change with the first poll, and waits until it is recorded. If the caller stops
+    /// waiting, the change is recorded all the same.
     ///
     /// # Errors
     /// When it could not be recorded. Then what it has added is taken out again. What it has

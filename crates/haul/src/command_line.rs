@@ -102,7 +102,7 @@ impl Stop {
                 Exit::Usage
             }
             Self::Clap(error) => {
-                // Who asks for help and closes the pipe has seen enough.
+                // If the reader of the help has closed the pipe, that is no error.
                 let _ = error.print();
                 if error.use_stderr() {
                     Exit::Usage

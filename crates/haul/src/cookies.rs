@@ -123,8 +123,8 @@ impl CookieFile {
         Ok(Some(file))
     }
 
-    /// Writes the file anew, so that only its owner can read it. Whoever reads it meanwhile finds
-    /// the old one or the new one, complete.
+    /// Writes the file anew, so that only its owner can read it. A program that reads it meanwhile
+    /// gets the old file or the new one, complete.
     ///
     /// # Errors
     /// When it cannot be written. Then the old one is still there.

@@ -80,7 +80,7 @@ pub enum Event {
     Ended(Box<Outcome>),
     /// A list broke off: what was read of it goes on, the rest is unknown.
     InputFailed(Error),
-    /// So many items have failed that the run stops
+    /// The run stops, since this many items have failed
     /// ([`RunOptions::max_errors`](crate::RunOptions::max_errors)).
     TooManyErrors(u64),
     /// The destination became unusable: nothing more is started.

@@ -41,7 +41,7 @@
 //! | `engine` | wires them; the lanes' loop |
 //!
 //! The nouns (`request`, `checksum`, `outcome`, `event`, `attempt`, `error`, `options`) are the
-//! ground floor, with `rate`, `meter` and `throttle`, by which whoever receives counts and waits.
+//! ground floor, with `rate`, `meter` and `throttle`, which count what is received and limit it.
 
 mod attempt;
 #[cfg(feature = "bench")]

@@ -28,7 +28,8 @@ export class Daemon {
   constructor() {
     this.api = new Api();
     this.api.refused = (failure) => this.askForSecret(failure);
-    // `phase` is starting, signin, checking (a secret) or open; `connection` is live, lost or hidden (with the tab).
+    // `phase` is starting, signin, checking (a secret) or open; `connection` is live, lost or
+    // hidden (with the tab).
     this.store = new Store({
       phase: "starting", refusal: "", connection: "lost", retryAt: null,
       status: null, hosts: [], filter: "all", search: "", selected: "", run: null, notices: [],
@@ -76,8 +77,9 @@ export class Daemon {
   }
 
   /**
-   * Follows the daemon until somebody signs out: connects, and connects again when it is gone. While the tab is hidden
-   * there is no connection: a browser has few for each host, and all tabs share them.
+   * Follows the daemon until somebody signs out: connects, and connects again when the connection
+   * is lost. While the tab is hidden there is no connection: a browser has few for each host, and
+   * all tabs share them.
    */
   async connect() {
     this.stopped.abort();

@@ -1,6 +1,9 @@
 // What a typed list is called if nobody has named it: pure.
 
-/** Returns the file of the first URL and how many others there are; `null` unless each line is a URL. */
+/**
+ * Returns the file of the first URL and how many others there are; `null` unless each line is a
+ * URL.
+ */
 export function nameOfList(list) {
   const lines = list.split("\n").map((line) => line.trim()).filter((line) => line !== "" && !line.startsWith("#"));
   if (lines.length === 0 || !lines.every((line) => /^https?:\/\/\S/i.test(line))) return null;

@@ -1,6 +1,9 @@
 // How far a run or an item is: pure.
 
-/** Returns the parts of a run that went well and that failed, from 0 to 1; `null` if its length is not known yet. */
+/**
+ * Returns the parts of a run that went well and that failed, from 0 to 1; `null` if its length is
+ * not known yet.
+ */
 export function progressOf(run) {
   const { total, done, skipped, failed } = run.items;
   if (run.state === "done" && !failed) return { good: 1, bad: 0 };

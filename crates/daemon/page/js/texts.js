@@ -6,12 +6,18 @@ import { preferences } from "./preferences.js";
 
 const TABLES = { en, zh };
 
-/** Returns what a state is called: `state-active`. A daemon that is newer than the page may have others. */
+/**
+ * Returns what a state is called: `state-active`. A daemon that is newer than the page may have
+ * others.
+ */
 export function nameOf(kind, state) {
   return TABLES[preferences.state.language][`${kind}-${state}`] || state;
 }
 
-/** Returns a text. `{name}` in it is replaced by a value. If it has two forms, `one | many`, the value `n` chooses. */
+/**
+ * Returns a text. `{name}` in it is replaced by a value. If it has two forms, `one | many`, the
+ * value `n` chooses.
+ */
 export function text(key, values = {}) {
   const { language } = preferences.state;
   let template = TABLES[language][key];

@@ -53,7 +53,7 @@ const MAX_HEAD: usize = 64 << 10;
 const MAX_FIELDS: usize = 64;
 /// The most bytes of a body, as aria2 has it (`--rpc-max-request-size`).
 pub(crate) const MAX_BODY: usize = 2 << 20;
-/// How long a refusal takes. They come one after another, whoever asks.
+/// How long a refusal takes. Refusals to all clients come one after another.
 const REFUSAL_TIME: Duration = Duration::from_millis(100);
 /// How long nothing is accepted after a failure, such as too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -307,8 +307,9 @@ async fn routed(
     }
 }
 
-/// Notes that a client has shown the secret in the head of a request, if it has. Only where a wrong
-/// one is refused slowly: who is noted can be seen from outside, so that is an answer to a guess.
+/// Notes that a client has shown the secret in the head of a request, if it has. To be called only
+/// for requests with which a wrong secret is refused slowly: a client can find out whether it was
+/// noted, and with that whether its guess was right.
 fn admit(headers: &HeaderMap, hub: &Hub, place: &Place) {
     if api::is_admitted(headers, hub) {
         place.admit();

@@ -40,7 +40,7 @@ pub(super) struct Place {
 }
 
 impl Places {
-    /// Returns so many places, of which so many are for strangers.
+    /// Returns `most` places, of which `most_strangers` are for strangers.
     pub(super) fn new(most: u32, most_strangers: usize) -> Arc<Self> {
         Arc::new(Self {
             most,

@@ -123,7 +123,7 @@ impl Queue {
             };
             let last = others.last_key_value().map(|(rank, _)| *rank);
             if state != State::Active && last.is_some_and(|last| last >= download.rank) {
-                // Another one has this rank: what was recorded of the two is not of one time.
+                // Another one has this rank: the two were recorded at different times.
                 download.rank = next_rank(others);
                 queue.changes.changed.insert(gid);
             }

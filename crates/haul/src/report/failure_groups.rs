@@ -55,7 +55,8 @@ impl FailureGroups {
             Some(status) => Reason::Status(status),
             None => Reason::Kind(error.kind()),
         };
-        // A status is that of the last response; for other errors, it is not known who is to blame.
+        // A status is that of the last response; for other errors, it is not known which host is at
+        // fault.
         let url = match reason {
             Reason::Status(_) => outcome.final_url.as_deref().unwrap_or(&outcome.url),
             Reason::Kind(_) => &outcome.url,

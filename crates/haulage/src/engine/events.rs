@@ -49,8 +49,8 @@ impl Events {
         more
     }
 
-    /// Waits until the run is over: there are no events then but those that wait here. For whoever
-    /// does not look at each at once.
+    /// Waits until the run is over. After that no event is added to those that wait here. For
+    /// callers that take the events later, many at once.
     pub async fn over(&self) {
         self.run.over.cancelled().await;
     }

@@ -100,8 +100,8 @@ impl Resolver {
         lock(&self.shared.names).clear();
     }
 
-    /// Looks a name up ahead of time, when its turn comes. A failure is not told: whoever needs
-    /// the name asks again.
+    /// Looks a name up ahead of time, when its turn comes. A failure is not reported: the name
+    /// is looked up again when it is needed.
     pub(crate) fn look_up_ahead(&self, name: &str) {
         lock(&self.shared.ahead).add(name);
         self.go_ahead();

@@ -149,8 +149,8 @@ pub struct TlsOptions {
     pub roots: Roots,
     /// Whether they must.
     pub verification: Verification,
-    /// The public keys that servers may have, whoever vouches for them; empty allows any. They
-    /// count with [`Verification::Insecure`], too.
+    /// The public keys that servers may have, whichever authority has signed their certificates;
+    /// empty allows any. They count with [`Verification::Insecure`], too.
     pub pinned_keys: PinnedKeys,
     /// By which certificate servers that ask for one know us; `None` shows none.
     pub identity: Option<Identity>,

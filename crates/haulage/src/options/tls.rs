@@ -123,8 +123,8 @@ pub enum TlsVersion {
     Tls13,
 }
 
-/// The hashes of the public keys that servers may have. A server with another key is refused,
-/// whoever vouches for it.
+/// The hashes of the public keys that servers may have. A server with another key is refused, even
+/// if its certificate is valid.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PinnedKeys(BTreeSet<[u8; 32]>);
 

@@ -14,7 +14,7 @@ use crate::options::RetryPolicy;
 /// Something that users are to be told.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ScheduleEvent {
-    /// So many may be in flight to it, or in all, now.
+    /// The number of requests that may be in flight to a host, or in all (`None`), has changed.
     LimitChanged(Option<Arc<str>>, usize, LimitChange),
     /// Nothing is sent to it before this, and why.
     HostWaits(Arc<str>, Instant, Option<WaitReason>),

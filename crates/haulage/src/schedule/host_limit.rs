@@ -61,9 +61,9 @@ const OUTAGE: u32 = 6;
 /// The smallest step of a trial, as a fraction of a request.
 const LEAST_STEP: f64 = 0.25;
 
-/// Returns how many requests a host of which nothing is known gets. Who allows more than the
-/// default for one host, or more segments of a file (`split`), gets more at first too: the part of
-/// that from which one leap leads to all of it.
+/// Returns how many requests a host of which nothing is known gets at first. A higher maximum for
+/// one host, or more segments of a file (`split`), raises this number too: to the part of the
+/// maximum from which one leap leads to all of it.
 pub(crate) fn first(per_host: Option<usize>, split: usize) -> usize {
     let most = per_host.unwrap_or(EngineOptions::DEFAULT_PER_HOST);
     let is_raised = most > EngineOptions::DEFAULT_PER_HOST;
@@ -210,7 +210,7 @@ impl HostLimit {
 
     /// Returns whether the server has not refused anything lately.
     pub(super) fn is_calm(&self, now: Instant) -> bool {
-        self.recovery_start.is_none_or(|cut| now >= cut + CALM)
+        self.recovery_start.is_none_or(|start| now >= start + CALM)
     }
 
     /// Returns how long after one request the next may be sent; `None` if they need not be spread.
@@ -237,10 +237,12 @@ impl HostLimit {
 
     /// Notes a good response, whose `latency` is the time since its request was sent.
     pub(super) fn on_response(&mut self, latency: Duration, now: Instant) {
-        let is_news = self.recovery_start.is_none_or(|cut| now >= cut + latency);
+        let is_news = self
+            .recovery_start
+            .is_none_or(|start| now >= start + latency);
         let latency = latency.as_secs_f64();
         self.answers += 1;
-        // A response to a request sent before the cut does not show that the server has recovered.
+        // A response to a request sent before the refusal does not show that the server recovered.
         if is_news {
             self.has_recovered |= self.cuts_in_a_row >= OUTAGE;
             self.cuts_in_a_row = 0;
@@ -261,7 +263,7 @@ impl HostLimit {
         left_alone: Duration,
     ) -> Option<Why> {
         self.refusals += (1.0 - self.refusals) * LATELY;
-        if self.recovery_start.is_some_and(|cut| sent < cut) {
+        if self.recovery_start.is_some_and(|start| sent < start) {
             return None;
         }
         self.recovery_start = Some(now);

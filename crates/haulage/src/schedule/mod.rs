@@ -65,10 +65,10 @@ pub(crate) use self::proxies::GivenUp;
 pub(crate) use self::runs::RunId;
 pub(crate) use self::shared::Path;
 
-/// What closes a host for so much longer is told.
+/// A pause of a host is reported again if it became longer by at least this.
 const WORTH_TELLING: Duration = Duration::from_millis(500);
 
-/// Requests that are so much apart make it seem that nothing happens.
+/// The pace of a host is reported if its requests are at least this far apart.
 const LONG_PACE: Duration = Duration::from_secs(1);
 
 /// A host (scheme, name and port) that has work, lanes, or both.
@@ -155,8 +155,8 @@ pub(crate) enum Grant<W, L, S> {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Lease<W> {
     pub(crate) work: W,
-    /// Nobody knows yet what the host speaks: whoever has this lease connects and tells, and until
-    /// then nobody else gets one.
+    /// Whether the protocol of the host is not known yet: the lane with this lease connects and
+    /// reports it, and until then no other lane gets a lease.
     pub(crate) connects: bool,
     /// After how long without a response it may have to [give way](Schedule::gives_way). `None`
     /// where its host has answered before.

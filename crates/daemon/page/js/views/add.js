@@ -9,7 +9,10 @@ import { Icon } from "./icons.js";
 
 const FORMATS = ["auto", "text", "aria2", "csv", "jsonl", "metalink", "checksums", "sitemap"];
 
-/** `given` is `{ text, files }`: what was pasted or dropped. `more.current` takes what is dropped later. */
+/**
+ * `given` is `{ text, files }`: what was pasted or dropped. `more.current` takes what is dropped
+ * later.
+ */
 export function Add({ daemon, given, more, close }) {
   const { status } = daemon.store.state;
   const [list, setList] = useState(given.text || "");
@@ -89,7 +92,10 @@ function defaultName(list) {
   return found.others > 0 ? text("name-of-many", { name: found.file, n: found.others }) : found.file;
 }
 
-/** Adds the text and each file as a run of its own; a file keeps its name. `left` is told which files are not added yet. */
+/**
+ * Adds the text and each file as a run of its own; a file keeps its name. `left` is told which
+ * files are not added yet.
+ */
 async function addAll(daemon, list, files, form, left) {
   const { name, dir, paused } = form;
   const format = form.format === "auto" ? undefined : form.format;

@@ -1,4 +1,5 @@
-// A table of any number of rows, of which only the visible ones are drawn. The keyboard moves an active row.
+// A table of any number of rows, of which only the visible ones are drawn. The keyboard moves an
+// active row.
 
 import { html, useCallback, useEffect, useLayoutEffect, useRef, useState } from "../html.js";
 import { useStore } from "../store.js";

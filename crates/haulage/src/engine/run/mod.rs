@@ -69,7 +69,7 @@ pub(crate) struct Run {
     pub(crate) sampler: Option<Sampler>,
     /// What earlier runs have recorded, and later ones need to know.
     pub(crate) state: Option<Arc<State>>,
-    /// Who asks for a robots.txt; `None` if it obeys none.
+    /// The name and the route with which a robots.txt is requested; `None` if none is obeyed.
     pub(crate) robots_asker: Option<Asker>,
     /// Rows that wait on the disk.
     pub(crate) spill: Spill,

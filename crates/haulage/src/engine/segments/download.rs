@@ -234,7 +234,7 @@ impl<I> SegmentedDownload<I> {
         }
     }
 
-    /// Records that the disk takes no more, whoever brings it: that is the item's failure.
+    /// Records that the disk takes no more bytes from any segment: the item fails with this error.
     pub(crate) fn fail(&self, error: Error) {
         let mut state = self.lock();
         state.max_segments = 0;

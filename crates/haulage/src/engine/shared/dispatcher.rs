@@ -49,8 +49,8 @@ pub(crate) trait Dispatched {
     fn split(&self) -> usize;
     /// Returns what counts its run's work in flight.
     fn in_flight(&self) -> &Arc<InFlight>;
-    /// Returns whether it is not to be queued: its run is paused, or being stopped. Whoever makes
-    /// that so takes the run's work out of the queues afterwards, so that nothing is left there.
+    /// Returns whether it is not to be queued: its run is paused, or being stopped. Pausing and
+    /// stopping set this first and then empty the queues, so no work of the run is left there.
     fn is_held_back(&self) -> bool;
 }
 

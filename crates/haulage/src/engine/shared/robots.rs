@@ -34,7 +34,7 @@ pub(crate) struct RobotsGate<T> {
     state: Mutex<State<T>>,
 }
 
-/// By who asks, then by origin.
+/// By the asker, then by the origin.
 type State<T> = HashMap<Asker, HashMap<Box<str>, Host<T>>>;
 
 enum Host<T> {
@@ -81,7 +81,8 @@ impl<T> RobotsGate<T> {
     ) -> Gate<T> {
         self.is_used.store(true, Ordering::Release);
         let mut state = lock(&self.state);
-        // Whoever stops a run takes this lock afterwards: nothing slips in behind that.
+        // A run is marked as stopped before this lock is taken to remove its work. So work that is
+        // added here is either refused now, or removed then.
         if is_held_back() {
             return Gate::Go(work);
         }
@@ -130,8 +131,8 @@ impl<T> RobotsGate<T> {
         }
     }
 
-    /// Returns the least time between two requests that a host has asked for, whoever asks; zero if
-    /// it has not.
+    /// Returns the longest of the times between two requests that a host asks of any asker; zero if
+    /// it asks for none.
     pub(crate) fn delay_of(&self, origin: &str) -> Duration {
         if !self.is_used() {
             return Duration::ZERO;

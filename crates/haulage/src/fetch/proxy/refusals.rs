@@ -41,8 +41,8 @@ struct Refusal {
 }
 
 impl Refusals {
-    /// Waits until a proxy is not being asked about a doubt, and until the result is dropped lets
-    /// nobody else ask: who has the same doubt needs that answer before the next request is sent.
+    /// Waits until no other task asks a proxy about a doubt. Until the result is dropped, no other
+    /// task may ask: one with the same doubt needs this answer before it sends a request.
     pub(crate) async fn turn(&self, proxy: &Proxy, doubt: Doubt) -> impl Drop + use<> {
         let turn = self.turn_of(proxy, doubt);
         turn.lock_owned().await

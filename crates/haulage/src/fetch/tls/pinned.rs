@@ -1,5 +1,5 @@
-//! Requires that servers have one of the keys that the user has named, whoever signed their
-//! certificates.
+//! Requires that servers have one of the keys that the user has named, whichever authority signed
+//! their certificates.
 
 use std::fmt;
 use std::sync::Arc;

@@ -14,8 +14,8 @@ use crate::write::place_of_state::{LeftRun, Sharing, StatePlace};
 use crate::write::scratch::Held;
 
 /// Returns the path of the database in which runs of lists record what later runs into a folder
-/// need. The path to the folder contains no links. The workspace may be one all the same: whoever
-/// opens the database has to check that.
+/// need. The path to the folder contains no links. The workspace may still be a link: the
+/// caller has to check that before it opens the database.
 pub(crate) fn state_in(folder: &Path) -> io::Result<PathBuf> {
     Ok(folder.canonicalize()?.join(WORKSPACE).join(STATE))
 }
