@@ -11,6 +11,7 @@ mod client;
 mod described;
 mod downloads;
 mod restarts;
+mod runs;
 mod tools;
 
 use std::path::{Path, PathBuf};
