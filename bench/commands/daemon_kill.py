@@ -67,7 +67,7 @@ class Ledger:
     """What clients were answered, and the calls that were not answered.
 
     `queue` and `active` are what the daemon had right after the last answered call of the client that moves, or at its start;
-    `moved` is what that client called without an answer. Added ones follow behind `queue`.
+    `moved` is what that client called without an answer. Those that were added since, `added[listed:]`, follow behind `queue`.
     """
 
     def __init__(self, wishes):
@@ -75,7 +75,7 @@ class Ledger:
         self.waits = list(wishes)
         self.added, self.removed = [], set()
         self.settings = {}
-        self.queue, self.active, self.moved = [], [], None
+        self.queue, self.active, self.listed, self.moved = [], [], 0, None
         # Calls without an answer: one of each kind at most.
         self.maybe_added = self.maybe_removed = self.maybe_set = None
 
@@ -105,14 +105,14 @@ def arrange(client, ledger, chance):
             call = chance.choice((
                 ("changePosition", gid, 0, "POS_SET"), ("changePosition", gid, 0, "POS_END"), ("pause", gid), ("unpause", gid),
                 ("unpause", gid)))
-            ledger.moved = gid
+            ledger.moved, listed = gid, len(ledger.added)
             calls = [client.request(*each) for each in (call, ("tellWaiting", *ALL), ("tellActive", ["gid"]))]
             calls = [{"methodName": each["method"], "params": each["params"]} for each in calls]
             # The first may fail: a download that is over cannot be moved.
             _, (queue,), (active,) = client.call("system.multicall", calls)
             ledger.queue = [(each["gid"], each["status"]) for each in queue]
             ledger.active = [each["gid"] for each in active]
-            ledger.moved = None
+            ledger.listed, ledger.moved = listed, None
         time.sleep(chance.random() * 0.02)
 
 
@@ -184,7 +184,7 @@ def look(client, ledger):
     faults += misplaced(ledger, active, queue, over)
     faults += changed(client, ledger)
     ledger.maybe_added = ledger.maybe_removed = ledger.maybe_set = ledger.moved = None
-    ledger.queue, ledger.active = queue, active
+    ledger.queue, ledger.active, ledger.listed = queue, active, len(ledger.added)
     return faults
 
 
@@ -195,7 +195,8 @@ def misplaced(ledger, active, queue, over):
     known = {gid for gid, _ in before} | set(ledger.active)
     # Those that were added since.
     before += [(gid, "paused" if ledger.wishes[gid].is_paused else "waiting")
-               for gid in ledger.added if gid not in known | unclear and gid in dict(queue) and gid not in dict(ledger.queue)]
+               for gid in ledger.added[ledger.listed:]
+               if gid not in known | unclear and gid in dict(queue) and gid not in dict(ledger.queue)]
     after = [gid for gid, _ in queue if gid not in unclear]
     stayed = [gid for gid, _ in before if gid in set(after)]
     faults = []
@@ -204,6 +205,8 @@ def misplaced(ledger, active, queue, over):
         at = next(at for at, (old, new) in enumerate(zip(stayed, now, strict=True)) if old != new)
         faults.append(f"from {at} on, the order is {now[at:at + 6]}, and was {stayed[at:at + 6]}")
     faults += [f"{gid} was active, and waits" for gid in ledger.active if gid in set(after)]
+    faults += [f"{gid} had ended, and waits" for gid in ledger.added[:ledger.listed]
+               if gid in set(after) and gid not in known]
     now = dict(queue)
     for gid, status in before:
         if status == "paused" and now.get(gid) != "paused" and gid not in unclear:
@@ -270,7 +273,7 @@ def finish(daemon, ledger, out):
             if counts() < left:
                 left, changed_at = counts(), time.monotonic()
         # They may start in any order now.
-        ledger.queue, ledger.active = [], []
+        ledger.queue, ledger.active, ledger.listed = [], [], len(ledger.added)
         faults = look(client, ledger)
         stopped = {each["gid"]: each["status"] for each in client.call("tellStopped", *ALL)}
         wrong, names = out.look()
