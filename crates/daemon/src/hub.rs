@@ -156,7 +156,8 @@ impl Hub {
         look(&self.lock())
     }
 
-    /// Makes a change with the first poll, and waits until it is recorded. If the caller stops
+    /// Makes a change with the first poll, and waits until it is recorded, with all that was
+    /// changed before: what a client is shown is still so after a crash. If the caller stops
     /// waiting, the change is recorded all the same.
     ///
     /// # Errors
@@ -174,8 +175,16 @@ impl Hub {
         if let Some(recording) = recording {
             let recorded = tokio::spawn(Self::recorded(Weak::clone(&self.this), recording));
             recorded.await.unwrap_or(Err(NotRecorded))?;
+        } else {
+            self.settled().await;
         }
         Ok(result)
+    }
+
+    /// Waits until all that was changed before is recorded, or could not be. To be called between
+    /// a look and its answer.
+    pub(crate) async fn settled(&self) {
+        self.recorder.settled().await;
     }
 
     /// Waits until a change is recorded, or takes out again what it has added.
@@ -310,6 +319,7 @@ impl Hub {
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
+    use std::pin::pin;
 
     use futures_util::FutureExt as _;
     use serde_json::json;
@@ -319,13 +329,44 @@ mod tests {
     /// Longer than anything takes that a test waits for.
     const PATIENCE: Duration = Duration::from_secs(30);
 
+    /// Returns a call of aria2's method, with the secret.
+    fn call(method: &str, params: &[Value]) -> String {
+        let token = json!(format!("token:{}", fake::SECRET));
+        let params: Vec<_> = std::iter::once(&token).chain(params).collect();
+        json!({"id": 1, "method": format!("aria2.{method}"), "params": params}).to_string()
+    }
+
+    fn add_paused() -> String {
+        call("addUri", &[json!(["http://h/a"]), json!({"pause": "true"})])
+    }
+
+    #[tokio::test]
+    async fn answer_waits_until_what_it_shows_is_recorded() {
+        let folder = tempfile::tempdir().unwrap();
+        let (recorder, mut record) = Recorder::by_hand();
+        let hub = fake::hub_with(folder.path(), recorder);
+        let list = call("tellWaiting", &[json!(0), json!(9), json!(["status"])]);
+        // Nothing has changed yet.
+        let answer = hub.answer(list.as_bytes(), || {}).now_or_never();
+        assert_eq!(answer.unwrap().body["result"], json!([]));
+        let (add, fail) = (add_paused(), call("unpause", &[json!("0")]));
+        assert_eq!(hub.answer(add.as_bytes(), || {}).now_or_never(), None);
+        // It changes nothing, and shows what is not recorded.
+        for shows in [&list, &fail] {
+            assert_eq!(hub.answer(shows.as_bytes(), || {}).now_or_never(), None);
+        }
+        let mut answer = pin!(hub.answer(list.as_bytes(), || {}));
+        assert_eq!(answer.as_mut().now_or_never(), None);
+        record();
+        let answer = time::timeout(PATIENCE, answer).await.unwrap();
+        assert_eq!(answer.body["result"], json!([{"status": "paused"}]));
+    }
+
     #[tokio::test]
     async fn caller_that_does_not_wait_is_admitted_and_undone() {
         let folder = tempfile::tempdir().unwrap();
         let hub = fake::hub(folder.path(), true);
-        let token = format!("token:{}", fake::SECRET);
-        let params = json!([token, ["http://h/a"], {"pause": "true"}]);
-        let call = json!({"id": 1, "method": "aria2.addUri", "params": params}).to_string();
+        let call = add_paused();
         let queued = || hub.look(|service| service.queue.queued().count());
         let is_admitted = Cell::new(false);
         // It is polled once, and dropped.

@@ -1,11 +1,12 @@
 //! The thread that records changes. What has come while it was writing is written together, and
 //! what could not be written is written again.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::lists::Lists;
 use crate::service::Unrecorded;
@@ -20,6 +21,10 @@ const RETRY_TIME: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Recorder {
     changes: Option<Sender<Change>>,
+    /// How many changes it was given.
+    given: AtomicU64,
+    /// How many of them it has written, or tried to write.
+    tried: watch::Receiver<u64>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -35,15 +40,38 @@ impl Recorder {
     /// When there can be no more threads.
     pub(crate) fn start(store: Store, lists: Lists) -> std::io::Result<Self> {
         let (changes, received) = mpsc::channel();
+        let (count, tried) = watch::channel(0);
         let name = "haulage-queue".to_owned();
         let writer = Writer::new(store, lists);
         let thread = thread::Builder::new()
             .name(name)
-            .spawn(move || record(writer, &received))?;
+            .spawn(move || record(writer, &received, &count))?;
         Ok(Self {
             changes: Some(changes),
+            given: AtomicU64::new(0),
+            tried,
             thread: Some(thread),
         })
+    }
+
+    /// Returns one that records nothing by itself, and what records all that it was given.
+    #[cfg(test)]
+    pub(crate) fn by_hand() -> (Self, impl FnMut()) {
+        let (changes, received) = mpsc::channel::<Change>();
+        let (count, tried) = watch::channel(0);
+        let recorder = Self {
+            changes: Some(changes),
+            given: AtomicU64::new(0),
+            tried,
+            thread: None,
+        };
+        let record = move || {
+            for change in received.try_iter() {
+                count.send_modify(|tried| *tried += 1);
+                let _ = change.done.send(true);
+            }
+        };
+        (recorder, record)
     }
 
     /// Records a change. What is returned becomes true when it is recorded, and false if it could
@@ -51,10 +79,18 @@ impl Recorder {
     pub(crate) fn record(&self, what: Unrecorded) -> oneshot::Receiver<bool> {
         let (done, is_done) = oneshot::channel();
         if let Some(changes) = &self.changes {
+            self.given.fetch_add(1, Ordering::SeqCst);
             // If the thread has ended, `done` is dropped, which says so.
             let _ = changes.send(Change { what, done });
         }
         is_done
+    }
+
+    /// Waits until all changes that were given before are recorded, or could not be.
+    pub(crate) async fn settled(&self) {
+        let given = self.given.load(Ordering::SeqCst);
+        // If the thread has ended, nothing more is recorded.
+        let _ = self.tried.clone().wait_for(|tried| *tried >= given).await;
     }
 }
 
@@ -66,8 +102,8 @@ impl Drop for Recorder {
     }
 }
 
-/// Records changes until no more can come.
-fn record(mut writer: Writer, changes: &Receiver<Change>) {
+/// Records changes until no more can come, and counts them.
+fn record(mut writer: Writer, changes: &Receiver<Change>, count: &watch::Sender<u64>) {
     loop {
         let first = if writer.owed.is_empty() {
             changes.recv().map_err(|_| RecvTimeoutError::Disconnected)
@@ -85,6 +121,7 @@ fn record(mut writer: Writer, changes: &Receiver<Change>) {
             .map(|change| (change.what, change.done))
             .unzip();
         let is_written = writer.write(changes);
+        count.send_modify(|tried| *tried += done.len() as u64);
         for done in done {
             // Its caller may have gone.
             let _ = done.send(is_written);

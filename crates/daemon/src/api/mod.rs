@@ -35,6 +35,7 @@ const OWN_FIELD: &str = "x-haul";
 /// guess.
 pub(crate) async fn respond(request: Request<Incoming>, hub: &Arc<Hub>) -> Response<Body> {
     let response = answer(request, hub).await;
+    hub.settled().await;
     response.unwrap_or_else(ApiError::into_response)
 }
 

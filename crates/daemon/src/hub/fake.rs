@@ -70,16 +70,20 @@ impl Tools for NoTools {
 
 /// Returns a daemon that knows of no download. It may be unable to record any.
 pub(crate) fn hub(folder: &Path, refuse_writes: bool) -> Arc<Hub> {
-    let lists = Lists::in_folder(&folder.join("lists")).unwrap();
     let store = Store::open(&folder.join("serve.db")).unwrap();
     store.refuse_writes(refuse_writes);
+    hub_with(folder, Recorder::start(store, lists(folder)).unwrap())
+}
+
+/// Returns a daemon that knows of no download, with this recorder.
+pub(crate) fn hub_with(folder: &Path, recorder: Recorder) -> Arc<Hub> {
     Hub::new(Parts {
         engine: Engine::start(EngineOptions::default()).unwrap(),
         tools: Arc::new(NoTools),
         base: RunOptions::new(folder),
         folders: Folders::new(folder, &[]).unwrap(),
-        recorder: Recorder::start(store, lists.clone()).unwrap(),
-        lists,
+        recorder,
+        lists: lists(folder),
         earlier: Recorded::default(),
         secret: Secret::new(Some(SECRET)),
         about: About {
@@ -88,4 +92,8 @@ pub(crate) fn hub(folder: &Path, refuse_writes: bool) -> Arc<Hub> {
         },
         runtime: Handle::current(),
     })
+}
+
+fn lists(folder: &Path) -> Lists {
+    Lists::in_folder(&folder.join("lists")).unwrap()
 }
