@@ -37,6 +37,8 @@ class Server:
         self.in_flight: Counter[str] = Counter()
         self.peak: Counter[str] = Counter()
         self.times: defaultdict[str, list[float]] = defaultdict(list)
+        self._hold_from = float("inf")
+        self._held: list[Callable[[], None]] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
@@ -74,9 +76,30 @@ class Server:
         return f"http://{host}:{self.port}{path}"
 
     def wait_for(self, requests: int, seconds: float) -> None:
-        """Waits until so many requests have come."""
+        """Waits until this number of requests has come."""
         with self.changed:
             assert self.changed.wait_for(lambda: self.requests >= requests, seconds)
+
+    def hold_from(self, requests: int) -> None:
+        """Lets no answer out from this number of requests on, until `release`: whoever has sent
+        these requests still waits for them then."""
+        self._hold_from = requests
+
+    def release(self) -> None:
+        """Lets all answers out from now on."""
+        self._loop.call_soon_threadsafe(self._release)
+
+    def _release(self) -> None:
+        self._hold_from = float("inf")
+        held, self._held = self._held, []
+        for answer in held:
+            answer()
+
+    def let_out(self, answer: Callable[[], None]) -> None:
+        if self.requests >= self._hold_from:
+            self._held.append(answer)
+        else:
+            answer()
 
     def on_request(self, host: str, path: str) -> None:
         with self.changed:
@@ -129,7 +152,8 @@ class Connection(asyncio.Protocol):
         headers = dict(field.lower().split(": ", 1) for field in fields)
         self.host = headers["host"].partition(":")[0]
         self.server.on_request(self.host, path)
-        asyncio.get_running_loop().call_later(self.server.latency(path), partial(self.answer, path))
+        answer = partial(self.server.let_out, partial(self.answer, path))
+        asyncio.get_running_loop().call_later(self.server.latency(path), answer)
 
     def answer(self, path: str) -> None:
         if self.host is None:

@@ -19,7 +19,7 @@ QUICK = os.environ.get("HAULAGE_QUICK") == "1"
 # How many rows the long tests have, over how many hosts.
 ROWS = 2_000 if QUICK else 20_000
 HOSTS = 50
-# What each host is asked for at most: so many requests at once, and one each so many seconds.
+# What each host is asked for at most: PER_HOST requests at once, and one each DELAY seconds.
 PER_HOST = 2
 DELAY = 0.05
 # What a machine with much else to do may be late by, in seconds.
@@ -73,11 +73,16 @@ def courteous(server: Server) -> dict[str, Any]:
 def killed_halfway(
     server: Server, rows: int, job: Callable[[], Any], kill: Callable[[Server], None]
 ) -> Any:
-    """Runs a job, and kills something when half of the requests have come."""
+    """Runs a job, and kills something when half of the requests have come. Nothing is answered
+    meanwhile, so that what is killed has not ended before."""
+    server.hold_from(rows // 2)
     with ThreadPoolExecutor() as pool:
         running = pool.submit(job)
-        server.wait_for(rows // 2, 240)
-        kill(server)
+        try:
+            server.wait_for(rows // 2, 240)
+            kill(server)
+        finally:
+            server.release()
         return running.result()
 
 
