@@ -107,9 +107,9 @@ enum State {
     Interrupted,
 }
 
-/// After so many batches of events, each is followed by a rest, in which the next one grows: waking
-/// up costs more than reporting does. A run of a few files is over before that, and is reported
-/// without delay; so is the end of any other.
+/// After this number of batches of events, each is followed by a rest, in which the next one grows:
+/// waking up costs more than reporting does. A run of a few files is over before that, and is
+/// reported without delay; so is the end of any other.
 const AT_ONCE: usize = 32;
 const REST: Duration = Duration::from_millis(10);
 /// How long the closing line of a stopped run waits until its list has been counted.

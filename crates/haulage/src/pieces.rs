@@ -79,7 +79,7 @@ impl PieceHashes {
         (self.digests.len() / self.algorithm.digest_length()) as u64
     }
 
-    /// Returns whether a file of this length has so many pieces.
+    /// Returns whether a file of `total` bytes has as many pieces as there are hashes.
     #[must_use]
     pub fn fit(&self, total: u64) -> bool {
         total.div_ceil(self.length()) == self.count()

@@ -2,7 +2,7 @@
 //!
 //! A reader takes a ticket before each read, and waits until its time has come. Tickets form a
 //! queue: each lasts as long as its expected bytes take at the limit. If more or fewer bytes are
-//! received with a ticket, those after it move. So many lanes together keep to the limit as one
+//! received with a ticket, those after it move. Thus all lanes together keep to the limit as one
 //! lane would, and none receives much at once.
 
 use std::num::NonZeroU64;

@@ -10,8 +10,8 @@ pub(crate) const MAX_SAMPLES: usize = 2000;
 pub(crate) const MAX_HOSTS: usize = 8;
 /// How often a run is sampled, until its samples are merged for the first time.
 const FIRST_STEP: Duration = Duration::from_millis(250);
-/// In an interval of more than so many steps nothing was in flight, but for its last step: the
-/// clock of an engine stands still then.
+/// In an interval of more than this number of steps nothing was in flight, but for its last step:
+/// the clock of an engine stands still then.
 const MAX_STEPS: u32 = 3;
 
 /// What happened in a part of a run.

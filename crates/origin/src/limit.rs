@@ -30,8 +30,9 @@ enum Most {
 }
 
 impl Limit {
-    /// Requests beyond so many in flight (see [`Tally::in_flight`](crate::Tally::in_flight)) get
-    /// this script. They do not count themselves.
+    /// Returns a limit of `most` requests in flight (see
+    /// [`Tally::in_flight`](crate::Tally::in_flight)). Those beyond it get the script `refusal`,
+    /// and do not count themselves.
     #[must_use]
     pub fn at_once(most: usize, refusal: Script) -> Self {
         Self {
@@ -40,8 +41,8 @@ impl Limit {
         }
     }
 
-    /// Requests beyond so many within a second, whichever second one looks at, get this script.
-    /// They do not count themselves.
+    /// Returns a limit of `most` requests within any second. Those beyond it get the script
+    /// `refusal`, and do not count themselves.
     #[must_use]
     pub fn per_second(most: usize, refusal: Script) -> Self {
         Self {

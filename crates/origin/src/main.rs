@@ -34,10 +34,10 @@ struct Args {
     /// Milliseconds to wait before each flag
     #[arg(long, value_name = "MS", default_value_t = 0)]
     flag_latency: u64,
-    /// Answer 429 to requests below /bytes/ beyond so many at once
+    /// Answer 429 to requests below /bytes/ beyond N at once
     #[arg(long, value_name = "N")]
     at_once: Option<usize>,
-    /// Answer 429 to requests below /bytes/ beyond so many within a second
+    /// Answer 429 to requests below /bytes/ beyond N within a second
     #[arg(long, value_name = "N")]
     per_second: Option<usize>,
 }

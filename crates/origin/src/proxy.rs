@@ -173,7 +173,7 @@ impl Proxy {
         self.shared.0.wait(|state| state.listens);
     }
 
-    /// Waits until it has accepted so many connections in all.
+    /// Waits until it has accepted `count` connections in all.
     ///
     /// # Panics
     ///

@@ -188,7 +188,7 @@ fn last_line(file: &mut File) -> io::Result<Option<String>> {
     Ok(last.map(|line| line.chars().take(MOST_REASON).collect()))
 }
 
-/// Reads up to so many bytes of a file from a place on.
+/// Reads up to `most` bytes of a file from an offset on.
 fn read(file: &mut File, from: u64, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.seek(SeekFrom::Start(from))?;

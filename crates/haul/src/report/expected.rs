@@ -30,7 +30,8 @@ pub(crate) struct Expected {
     pub(crate) is_exact: bool,
 }
 
-/// From so many files, the mean of all can be estimated. In a shorter list, half of them will do.
+/// From this number of files, the mean of all can be estimated. In a shorter list, half of them
+/// will do.
 const ENOUGH: u64 = 10;
 
 impl Lengths {

@@ -15,7 +15,7 @@ const MAX_PAIRS: usize = 1000;
 const MAX_HOST_BYTES: usize = 255;
 /// Maximum groups that are named.
 const MAX_NAMED: usize = 4;
-/// A host has a group of its own if one in so many failures is there.
+/// A host has a group of its own if at least one failure in this number is there.
 const WORTH_NAMING: u64 = 10;
 
 /// Why items failed.

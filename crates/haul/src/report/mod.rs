@@ -127,7 +127,7 @@ pub(crate) enum Items {
     Failures,
     /// Each as it ends.
     Ended,
-    /// Each, as it starts and as it ends, no more than so many of them between the two.
+    /// Each, as it starts and as it ends; at most `at_once` of them are between the two.
     All { at_once: usize },
 }
 
@@ -143,7 +143,7 @@ pub(crate) enum Volume {
 }
 
 impl Display {
-    /// Returns the reporter of this kind, for a run of so many items into a folder.
+    /// Returns the reporter of this kind, for a run of `total` items into a folder.
     pub(crate) fn reporter(self, total: &Total, folder: &Path) -> Box<dyn Reporter> {
         let lines = |detail| Lines::new(detail, total.is_one_url()).into_folder(folder);
         let progress = || Progress::new(total.clone());

@@ -214,7 +214,7 @@ impl Progress {
     }
 }
 
-/// Returns the share of a file of so many bytes that this run has received, if earlier runs had
+/// Returns the share of a file of `bytes` bytes that this run has received, if earlier runs had
 /// left `earlier` of them.
 fn share_of_this_run(bytes: u64, earlier: u64) -> f64 {
     if bytes == 0 {

@@ -120,7 +120,7 @@ impl Sandbox {
         names
     }
 
-    /// Waits until this many parts have at least so many bytes each.
+    /// Waits until this many parts have at least `bytes` bytes each.
     #[track_caller]
     fn wait_for_parts(&self, count: usize, bytes: u64) {
         let started = Instant::now();

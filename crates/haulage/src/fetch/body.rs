@@ -46,7 +46,7 @@ impl ResponseBody {
         }
     }
 
-    /// Notes that so many bytes of the body have been taken from the socket.
+    /// Notes that this number of bytes of the body was taken from the socket.
     pub(crate) fn took(&mut self, connection: &mut Option<Connection>, bytes: u64) {
         if let (Self::Http1(state), Some(Connection::Http1(http1))) = (self, connection) {
             http1.took(state, bytes);

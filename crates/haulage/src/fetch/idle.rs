@@ -115,7 +115,7 @@ impl IdleTimer {
         .await
     }
 
-    /// Counts so many bytes of the body as received.
+    /// Counts these bytes of the body as received.
     pub(crate) fn received(&mut self, bytes: usize) {
         if let Some(window) = &mut self.window {
             window.bytes += bytes as u64;
@@ -214,7 +214,7 @@ mod tests {
         IdleTimer::new(3 * SECOND, lowest_speed)
     }
 
-    /// Receives a body that brings so many bytes after each of these waits, in milliseconds.
+    /// Receives a body that brings `bytes` bytes after each of these waits, in milliseconds.
     /// Returns after how many milliseconds it fails; `None` if it does not.
     async fn fails(timer: &mut IdleTimer, bytes: usize, waits: &[u64]) -> Option<u128> {
         let start = Instant::now();

@@ -78,8 +78,8 @@ pub struct RunOptions {
     pub min_split_size: u64,
     /// When an attempt is repeated.
     pub retry: RetryPolicy,
-    /// The run stops, as if it were cancelled, when so many items have failed; `None` lets any
-    /// number fail.
+    /// The run stops, as if it were cancelled, when this number of items has failed; `None` lets
+    /// any number fail.
     pub max_errors: Option<u64>,
     /// To resolve a name, connect and shake hands.
     pub connect_timeout: Duration,

@@ -60,7 +60,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self
     }
 
-    /// Opens so many `connections` for the segments of a file, before it is known how large it is:
+    /// Opens these `connections` for the segments of a file, before it is known how large it is:
     /// on a long way they would begin late otherwise. Does so only where nothing else is in flight
     /// or waits.
     pub(crate) fn connect_for_segments(&mut self, id: HostId, connections: usize) {

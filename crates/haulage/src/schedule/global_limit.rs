@@ -97,8 +97,8 @@ impl GlobalLimit {
         self.most
     }
 
-    /// Records that there are no descriptors for so many requests, and lowers the limit for good.
-    /// `None` if that changes nothing now.
+    /// Records that there are no descriptors for the requests in flight, and lowers the limit for
+    /// good. `None` if that changes nothing now.
     pub(super) fn on_descriptors_exhausted(&mut self, now: Instant) -> Option<Why> {
         if self
             .exhausted
@@ -159,7 +159,7 @@ impl GlobalLimit {
         has_answers || has_bytes
     }
 
-    /// Decides what is tried next, after a round that brought so many [`units`](Received::units)
+    /// Decides what is tried next, after a round that brought `rate` [`units`](Received::units)
     /// per second. Returns why the limit changes, if it does.
     fn decide(&mut self, rate: f64, now: Instant) -> Why {
         match self.phase {
@@ -227,7 +227,7 @@ impl Round {
 mod tests {
     use super::*;
 
-    /// Runs for so many seconds with hosts that answer `each` times a second per request, but no
+    /// Runs for these seconds with hosts that answer `each` times a second per request, but no
     /// more than `all` times in total. Returns the limit after each tenth of a second.
     fn limits_over(limit: &mut GlobalLimit, seconds: u64, each: u64, all: u64) -> Vec<usize> {
         let (start, mut tenths) = (limit.round.since, 0);

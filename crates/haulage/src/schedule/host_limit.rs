@@ -302,8 +302,8 @@ impl HostLimit {
         Some(Why::Refused)
     }
 
-    /// Notes that so many requests at once are too many. Returns whether the server only seemed to
-    /// have recovered.
+    /// Notes that `refused` requests at once are too many. Returns whether the server only seemed
+    /// to have recovered.
     fn note_trouble(&mut self, refused: f64, now: Instant) -> bool {
         let Some(trouble) = &mut self.trouble else {
             self.trouble = Some(Trouble::new(now, refused));

@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 const FIRST_FLIGHT: f64 = 14_600.0;
 /// Fewer bytes between two heads say little about the rate.
 const LEAST: u64 = 8 << 10;
-/// The link counts as kept full if the bodies last so many round trips at its rate.
+/// The number of round trips that the bodies must last at the rate of the link, so that it counts
+/// as kept full.
 const LASTS: f64 = 4.0;
-/// The first byte of a response that takes longer than so many round trips waits for the server, or
-/// the round trip is not that of the whole way.
+/// The most round trips until the first byte of a response. If it takes longer, it waits for the
+/// server, or the round trip is not that of the whole way.
 const PROMPT: u32 = 3;
 
 /// What the first responses of a host have shown so far.
@@ -36,12 +37,13 @@ pub(super) struct Filled {
     /// How many requests fill it at the moment when the latest of them begin, and those that were
     /// in flight before send twice as much as at first.
     pub(super) by: f64,
-    /// What they bring then: bytes per second, and so many for each answer besides its body.
+    /// What they bring then, in bytes per second. Each answer counts with some bytes besides its
+    /// body.
     pub(super) rate: f64,
 }
 
 impl Pipe {
-    /// Notes the head of a response, which took `latency`; so many `bytes` have come in all, and
+    /// Notes the head of a response, which took `latency`; `bytes` have come in all, and
     /// its body has this `length`.
     pub(super) fn note_head(
         &mut self,
@@ -83,7 +85,7 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// Notes four heads, each so many microseconds after the one before, with ten packets between.
+    /// Notes four heads, each `apart` microseconds after the one before, with ten packets between.
     fn heads(apart: u64, latency: Duration, length: Option<u64>) -> Pipe {
         let (mut pipe, start) = (Pipe::default(), Instant::now());
         for number in 0..4 {

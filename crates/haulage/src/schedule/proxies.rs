@@ -310,7 +310,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         true
     }
 
-    /// Lines up so many of the hosts that wait for a proxy.
+    /// Lines up at most `most` of the hosts that wait for a proxy.
     fn offer_waiting(&mut self, at: usize, most: usize) {
         let mut offered = 0;
         while offered < most

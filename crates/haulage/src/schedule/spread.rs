@@ -155,7 +155,7 @@ mod tests {
         most: usize,
     }
 
-    /// Runs for so many seconds, and returns how many connections are wanted after each tenth of a
+    /// Runs for these seconds, and returns how many connections are wanted after each tenth of a
     /// second.
     fn over(spread: &mut Spread, path: &Path, start: Instant, seconds: u32) -> Vec<usize> {
         let mut came = 0;

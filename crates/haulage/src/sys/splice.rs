@@ -20,7 +20,7 @@ mod linux {
     }
 
     impl Pipe {
-        /// Makes a pipe that has room for so many bytes, or for fewer if that is not allowed.
+        /// Makes a pipe with room for this number of bytes, or for fewer if that is not allowed.
         pub(crate) fn new(room: usize) -> io::Result<Self> {
             let (out, into) = pipe_with(PipeFlags::CLOEXEC)?;
             // With a smaller pipe, the steps are smaller.

@@ -68,7 +68,7 @@ mod linux {
         })
     }
 
-    /// Announces a window of at most so many bytes (`TCP_WINDOW_CLAMP`). Where the kernel does not
+    /// Announces a window of at most `most` bytes (`TCP_WINDOW_CLAMP`). Where the kernel does not
     /// know that, the server sends more than is of use, which is all.
     pub(crate) fn clamp_window(socket: BorrowedFd<'_>, most: i32) {
         #[expect(unsafe_code, reason = "no crate offers it otherwise")]

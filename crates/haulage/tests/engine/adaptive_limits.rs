@@ -62,7 +62,7 @@ fn it_begins_with_four_and_grows_as_long_as_that_brings_more() {
     assert!(origin.peak_in_flight() > 4);
 }
 
-/// Fetches so many files of a server that refuses all beyond some requests at once: the limits of
+/// Fetches files of a server that refuses all beyond `most` requests at once. Returns the limits of
 /// its host, and how many requests were refused.
 #[track_caller]
 fn refusing(most: usize, status: u16, files: u64) -> (Vec<(usize, LimitChange)>, u64) {

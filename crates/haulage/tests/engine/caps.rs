@@ -96,7 +96,7 @@ fn it_holds_over_ten_thousand_requests_with_segments_among_them() {
         });
     }
     let mut sandbox = Sandbox::new();
-    // So many are in flight at once from the start, however slow this machine is.
+    // All of these are in flight at once from the start, however slow this machine is.
     sandbox.engine.jobs = 6;
     sandbox.engine.per_host = Some(4);
     sandbox.options.min_split_size = 64 << 10;

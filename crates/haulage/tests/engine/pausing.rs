@@ -42,7 +42,7 @@ fn half() -> (Origin, Gate) {
     (origin, gate)
 }
 
-/// Waits until so many bytes of a file are here.
+/// Waits until `bytes` bytes of each of `files` files are here.
 async fn wait_for_bytes(events: &mut Events, files: usize, bytes: u64) {
     let mut transfers = Vec::new();
     while transfers.len() < files {

@@ -15,7 +15,7 @@ const SLACK: Duration = Duration::from_millis(100);
 /// Long enough for requests to overlap.
 const LATENCY: Duration = Duration::from_millis(10);
 
-/// How long it takes to fetch so many files of each of these origins.
+/// Returns how long it takes to fetch `files` files of each of these origins.
 #[track_caller]
 fn took(sandbox: &Sandbox, origins: &[&Origin], files: u64, bytes: u64) -> Duration {
     let mut rows = Vec::new();

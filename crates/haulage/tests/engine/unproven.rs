@@ -50,7 +50,7 @@ fn sandbox() -> Sandbox {
     sandbox
 }
 
-/// Rows of silent hosts, and then so many good ones: all of these are done before any other ends.
+/// Fetches rows of silent hosts, and then good ones: all of these are done before any other ends.
 fn good_rows_are_done(sandbox: &Sandbox, silent: &[Silent], rows: usize, good: usize) {
     let origin = Origin::plain();
     origin.under("/", |_| Script::ok(Body::seeded(3, 1000)));

@@ -67,7 +67,7 @@ fn a_server_that_does_not_speak_what_was_asked_for_fails() {
     assert_eq!(plain.count("/a"), 0);
 }
 
-/// An origin whose connections take no more than so many requests at once.
+/// Returns an origin whose connections take at most `streams` requests at once.
 fn with_streams(streams: u32) -> Origin {
     let builder = Origin::builder().tls().streams(streams);
     builder.start().unwrap()

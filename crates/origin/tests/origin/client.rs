@@ -49,7 +49,7 @@ impl Client<TcpStream> {
 
 #[cfg(target_os = "linux")]
 impl Client<TcpStream> {
-    /// Whose kernel holds about so many bytes that the client has not read.
+    /// Returns a client whose kernel holds about this number of bytes that it has not read.
     pub(crate) fn with_room_for(origin: &Origin, bytes: usize) -> Self {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         socket.set_recv_buffer_size(bytes).unwrap();

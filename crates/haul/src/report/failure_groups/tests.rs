@@ -2,7 +2,7 @@ use haulage::Status;
 
 use super::*;
 
-/// Returns the groups of so many failures for each reason and host.
+/// Returns the groups of these numbers of failures, each with its reason and host.
 fn groups(failures: &[(u64, Reason, &str)]) -> FailureGroups {
     let mut groups = FailureGroups::default();
     for (count, reason, host) in failures {

@@ -8,7 +8,7 @@ fn throughput(bytes_per_second: u64, files_per_second: f64) -> Throughput {
     over(4, bytes_per_second, files_per_second)
 }
 
-/// Returns this throughput, as measured over so many seconds.
+/// Returns this throughput, as measured over these seconds.
 fn over(seconds: u64, bytes_per_second: u64, files_per_second: f64) -> Throughput {
     let start = Instant::now();
     let mut throughput = Throughput::default();

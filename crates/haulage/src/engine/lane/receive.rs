@@ -92,8 +92,7 @@ impl Attempt<'_> {
         self.link.idle.paused(reserved).await
     }
 
-    /// Receives a body, of which so many bytes are to come, or as many of them as its part still
-    /// takes.
+    /// Receives a body of `length` bytes, or as many of them as its part still takes.
     ///
     /// # Errors
     /// A part with which others can go on is kept then.

@@ -118,7 +118,7 @@ impl Record {
         Arc::clone(self.copied.get_or_insert_default())
     }
 
-    /// Returns what is told of it, with this error, and so many bytes received.
+    /// Returns what is told of it, with this error, and the number of bytes received.
     pub(super) fn end(
         self: Box<Self>,
         error: Option<&Error>,

@@ -113,14 +113,14 @@ impl Backlog {
         !state.is_full() || state.waits_for_hosts() && slots_are_free()
     }
 
-    /// Notes that so many rows were spilled to the disk.
+    /// Notes that this number of rows was spilled to the disk.
     pub(crate) fn set_aside(&self, rows: usize) {
         let mut state = self.lock();
         state.open -= rows;
         state.aside += rows;
     }
 
-    /// Notes that so many spilled rows are in memory again.
+    /// Notes that this number of spilled rows is in memory again.
     pub(crate) fn come_back(&self, rows: usize) {
         let mut state = self.lock();
         state.aside -= rows;
@@ -157,7 +157,7 @@ impl Backlog {
         self.lock().unsettled > 0
     }
 
-    /// Notes that so many outcomes were received, or never will be.
+    /// Notes that the outcomes of this number of rows were received, or never will be.
     pub(crate) fn leave(&self, rows: usize) {
         let mut state = self.lock();
         state.open -= rows;

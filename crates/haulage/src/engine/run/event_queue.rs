@@ -22,7 +22,7 @@ struct State {
     is_closed: bool,
 }
 
-/// A queue that has become empty keeps memory for so many events.
+/// The number of events for which an empty queue keeps its memory.
 const KEPT: usize = 64;
 
 impl EventQueue {

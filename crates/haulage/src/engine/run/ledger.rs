@@ -231,7 +231,7 @@ impl Ledger {
         }
     }
 
-    /// Notes that so many outcomes have left the engine: there is room for as many rows.
+    /// Notes that this number of outcomes has left the engine: there is room for as many rows.
     pub(crate) fn received(&self, outcomes: usize) {
         if outcomes > 0 {
             self.backlog.leave(outcomes);
@@ -249,12 +249,12 @@ impl Ledger {
         self.all_present.load(Ordering::Acquire)
     }
 
-    /// Notes that so many rows wait on the disk from now on.
+    /// Notes that this number of rows waits on the disk from now on.
     pub(crate) fn spilled(&self, rows: usize) {
         self.backlog.set_aside(rows);
     }
 
-    /// Notes that so many rows have come back from the disk.
+    /// Notes that this number of rows has come back from the disk.
     pub(crate) fn restored(&self, rows: usize) {
         self.backlog.come_back(rows);
     }

@@ -358,7 +358,7 @@ impl Http1 {
         Socket::of(self.stream.tcp())
     }
 
-    /// Notes that so many bytes of a body have been taken from the socket.
+    /// Notes that this number of bytes of a body was taken from the socket.
     pub(crate) fn took(&mut self, body: &mut BodyState, bytes: u64) {
         if let BodyState::Length(left) = body {
             *left = left.saturating_sub(bytes);

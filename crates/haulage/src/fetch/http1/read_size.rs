@@ -26,7 +26,7 @@ impl ReadSize {
         self.bytes
     }
 
-    /// Adapts the size to a read that brought so many bytes.
+    /// Adapts the size to a read that brought `read` bytes.
     pub(super) fn came(&mut self, read: usize) {
         let is_small = read < self.bytes / 2;
         if read >= self.bytes {

@@ -83,7 +83,7 @@ mod tests {
         }
     }
 
-    /// Returns what is known after round trips, in each of which so many packets were late.
+    /// Returns what is known after round trips with these numbers of late packets.
     fn after(trips: &[u32]) -> Losses {
         after_trips_of(TRIP, trips)
     }

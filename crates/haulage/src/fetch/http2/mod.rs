@@ -264,7 +264,7 @@ impl Http2Body {
         }
     }
 
-    /// Notes that so many bytes have been taken, and allows the server to send as many more.
+    /// Notes that this number of bytes was taken, and allows the server to send as many more.
     fn took(&mut self, bytes: usize) {
         // It fails only for more bytes than were received.
         let _ = self.stream.flow_control().release_capacity(bytes);

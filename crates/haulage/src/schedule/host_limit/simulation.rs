@@ -61,7 +61,7 @@ fn latency_grows() -> Server {
     Box::new(|_, in_flight| small(0.05 * (1.0 + (in_flight as f64 / 8.0).powi(2))))
 }
 
-/// Returns a server that refuses requests beyond so many at once.
+/// Returns a server that refuses requests beyond `most` at once.
 fn connection_limit(most: impl Fn(f64) -> usize + 'static) -> Server {
     Box::new(move |now, in_flight| {
         if in_flight > most(now) {
@@ -72,7 +72,7 @@ fn connection_limit(most: impl Fn(f64) -> usize + 'static) -> Server {
     })
 }
 
-/// Returns a server that accepts so many requests per second, and up to ten at once.
+/// Returns a server that accepts `per_second` requests per second, and up to ten at once.
 fn rate_limiter(per_second: f64) -> Server {
     let (mut tokens, mut at) = (10.0_f64, 0.0);
     Box::new(move |now, _| {

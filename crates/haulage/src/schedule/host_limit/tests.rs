@@ -39,8 +39,8 @@ impl Rounds {
         server
     }
 
-    /// Runs one round of as many responses as are allowed, each with so many bytes after such a
-    /// latency. Returns why the limit changed last; `None` if it did not.
+    /// Runs one round of as many responses as are allowed, each with this number of bytes after
+    /// this latency. Returns why the limit changed last; `None` if it did not.
     fn round(&mut self, bytes: u64, latency: Duration) -> Option<Why> {
         self.now += latency.max(self.limit.gap().unwrap_or_default());
         let mut why = None;
@@ -56,7 +56,7 @@ impl Rounds {
         self.limit.on_refused(self.now, self.now, Duration::ZERO)
     }
 
-    /// Runs rounds until the limit changes, and returns why; `None` if it does not within so many.
+    /// Runs up to `rounds` rounds until the limit changes, and returns why; `None` if it does not.
     fn until_change(&mut self, bytes: u64, rounds: usize) -> Option<Why> {
         (0..rounds).find_map(|_| self.round(bytes, LATENCY))
     }

@@ -64,8 +64,8 @@ impl Trouble {
     }
 
     /// Returns how long to ask nothing at this window, which is this part of the most, where a
-    /// round trip takes so many seconds. `None` where the pauses are those of a server that is in
-    /// no trouble.
+    /// round trip takes this number of seconds. `None` where the pauses are those of a server that
+    /// is in no trouble.
     pub(super) fn pause(
         &self,
         window: f64,

@@ -8,7 +8,7 @@ const REFUSED: WaitReason = WaitReason {
     retry_after: false,
 };
 
-/// Queues one piece of work at each of so many `hosts` behind one proxy, with the host's number.
+/// Queues one piece of work at each of `hosts` hosts behind one proxy, with the host's number.
 fn behind_proxy(schedule: &mut Plain, hosts: u32) {
     for nth in 0..hosts {
         let id = schedule.host(&format!("h{nth}"), Protocol::Exclusive, Instant::now);

@@ -27,7 +27,7 @@ fn busy_host(per_host: usize) -> (Plain, HostId, Instant) {
     (schedule, host, now)
 }
 
-/// Lets so many round trips pass, in each of which as many bytes come for each connection, up to
+/// Lets `trips` round trips pass, in each of which as many bytes come for each connection, up to
 /// `most` in all; connections that are wanted are opened. Returns the most that were open.
 fn passes(
     schedule: &mut Plain,

@@ -2,8 +2,8 @@
 
 use super::*;
 
-/// Returns a schedule with nothing but this many silent hosts, each with so many rows, in a run
-/// with so many jobs.
+/// Returns a schedule with these numbers of silent hosts and of rows for each, and nothing else, in
+/// a run with `jobs` jobs.
 fn silent(jobs: usize, hosts: u32, rows: u32) -> Plain {
     let caps = Caps {
         start: 4,

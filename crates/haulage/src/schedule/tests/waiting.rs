@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Runs for three seconds, in each quarter of which so many bytes come from the first host. Returns
+/// Runs for three seconds, in each quarter of which `bytes` come from the first host. Returns
 /// how many grants that leads to.
 fn extra_at_once(schedule: &mut Plain, now: &mut Instant, bytes: u64) -> usize {
     let meter = Arc::clone(&schedule.hosts[0].meter);

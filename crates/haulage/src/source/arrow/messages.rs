@@ -112,7 +112,7 @@ impl<R: Read> Messages<R> {
         }
     }
 
-    /// Adds so many bytes, or all that are left. Returns how many were added.
+    /// Adds `length` bytes, or all that are left. Returns how many were added.
     fn add(&mut self, length: u64, to: &mut Vec<u8>) -> io::Result<u64> {
         let read = self.reader.by_ref().take(length).read_to_end(to)?;
         Ok(read as u64)

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::outcome::Outcome;
 use crate::state::record::{Failure, Record};
 
-/// After so many records, a group gets its memory at once.
+/// The number of records after which a group gets its memory at once.
 const FEW: usize = 64;
 /// The records for which there is memory then: some more come until a full group is taken.
 const ROOM: usize = GROUP + GROUP / 2;
