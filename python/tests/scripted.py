@@ -96,6 +96,7 @@ class Server:
             answer()
 
     def let_out(self, answer: Callable[[], None]) -> None:
+        """Calls this now, or at the release if answers are held."""
         if self.requests >= self._hold_from:
             self._held.append(answer)
         else:

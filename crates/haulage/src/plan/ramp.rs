@@ -55,8 +55,8 @@ const CONNECTS: MinRest = MinRest {
 /// Seconds that the rest of a response must take before another segment of it begins, once there
 /// are several connections: the one for that segment is open already.
 const PAYS_AGAIN: f64 = 0.05;
-/// The same on a long path, in round trips: bytes in flight beyond the cut are lost. Half of five
-/// round trips leaves time to close the window before the cut.
+/// How long the rest must take for that on a long path, in round trips: bytes in flight beyond the
+/// cut are lost. Half of five round trips leaves time to close the window before the cut.
 const PAYS_AGAIN_FAR: f64 = 5.0;
 /// How long the rest of a response must take so that a connection that is open and idle brings half
 /// of it, in round trips and in seconds. The speed of such a connection is known after this time

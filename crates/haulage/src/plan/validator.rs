@@ -97,8 +97,8 @@ impl Validator {
         match self {
             Self::ETag(own) => match EntityTag::of(headers) {
                 EntityTag::Strong(tag) => same(tag == own),
-                // The same tag, made weak on the way (by a proxy that compresses): it neither
-                // proves nor disproves that the bytes are the same.
+                // A proxy that compresses may have made our tag weak on the way: such a tag
+                // neither proves nor disproves that the bytes are the same.
                 EntityTag::Weak(tag) if tag == own => Agreement::Unknown,
                 EntityTag::Weak(_) => Agreement::Different,
                 EntityTag::Unclear | EntityTag::None => Agreement::Unknown,

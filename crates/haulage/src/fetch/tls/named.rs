@@ -471,7 +471,7 @@ LM5P8GL67XxolEqWF/GCsoCliuJrXwlD1mZJJEKJayUSSzUcfMNpNbZu
                 .clone(),
             key: PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
         };
-        // The same key and name, but another serial number.
+        // Has the key and the name of the first one, but another serial number.
         let (one, other) = (sign(), sign());
         assert_ne!(one.certificate, other.certificate);
         let result = shake_hands(&one, &other.certificate, "localhost", NOW, &TLS13);
