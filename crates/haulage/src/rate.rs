@@ -76,6 +76,11 @@ impl RateLimit {
         self.changes.fetch_add(1, Ordering::Release);
     }
 
+    /// Returns whether there is a limit now.
+    pub(crate) fn is_set(&self) -> bool {
+        self.rate.load(Ordering::Acquire) > 0
+    }
+
     /// Returns how long to wait for the time of this ticket, which is set if it is `None`; `None`
     /// when its time has come, or when there is no limit.
     pub(crate) fn wait(

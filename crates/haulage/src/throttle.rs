@@ -108,6 +108,16 @@ impl Throttle {
         Arc::ptr_eq(&self.run, run)
     }
 
+    /// Returns whether any limit applies now, so that readers may have to wait for permits.
+    pub(crate) fn is_limited(&self) -> bool {
+        let RateLimits {
+            total, per_host, ..
+        } = &*self.rates;
+        [&self.run.limit, per_host, total]
+            .into_iter()
+            .any(RateLimit::is_set)
+    }
+
     /// Waits for a permit.
     pub(crate) async fn acquire(&self) -> Permit {
         let mut permit = Permit::none();

@@ -21,5 +21,6 @@ pub(crate) mod resume;
 pub(crate) mod retry_after;
 pub(crate) mod robots;
 pub(crate) mod segments;
+pub(crate) mod silence;
 pub(crate) mod size;
 pub(crate) mod validator;

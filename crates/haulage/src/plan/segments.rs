@@ -92,6 +92,8 @@ pub(crate) struct Running {
     /// The response ends with a range that was taken from another one, so it is cut only if it is
     /// slow.
     pub(crate) is_range: bool,
+    /// It has brought nothing for some time, and its rest is small.
+    pub(crate) is_silent: bool,
 }
 
 /// The range that a connection takes.
@@ -104,9 +106,10 @@ pub(crate) enum SegmentChoice {
 }
 
 /// Decides which bytes a connection takes next: first the range `free`, which no response delivers;
-/// then a range at the end of the response that takes longest, at most half of its rest, if that is
-/// large and takes long. A rest that is too small to split is taken as a whole if it would take
-/// very long. Returns `None` if there is nothing to take.
+/// then all that a silent response has left; then a range at the end of the response that takes
+/// longest, at most half of its rest, if that is large and takes long. A rest that is too small to
+/// split is taken as a whole if it would take very long. Returns `None` if there is nothing to
+/// take.
 pub(crate) fn choose(
     free: Option<Range<u64>>,
     running: &[Running],
@@ -114,6 +117,12 @@ pub(crate) fn choose(
 ) -> Option<SegmentChoice> {
     if let Some(free) = free {
         return Some(SegmentChoice::Free(free));
+    }
+    let silent = running
+        .iter()
+        .position(|one| one.is_silent && one.length() > 0);
+    if let Some(nth) = silent {
+        return Some(SegmentChoice::OfRest(nth, running[nth].rest.clone()));
     }
     let longest = running
         .iter()
@@ -186,6 +195,7 @@ mod tests {
             rest,
             speed,
             is_range: false,
+            is_silent: false,
         }
     }
 
@@ -307,6 +317,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_silent_is_taken_over_however_small() {
+        let silent = Running {
+            is_silent: true,
+            ..running(70..72, 50.0)
+        };
+        let all = [running(0..1000, 50.0), silent];
+        let rest = SegmentChoice::OfRest(1, 70..72);
+        assert_eq!(choose(None, &all, &RULES), Some(rest));
+        let complete = Running {
+            is_silent: true,
+            ..running(72..72, 50.0)
+        };
+        assert_eq!(choose(None, &[complete], &RULES), None);
+    }
+
+    #[test]
     fn what_crawls_is_taken_over() {
         for (speed, is_taken) in [(10.0, true), (13.0, false), (0.0, true)] {
             let all = [running(10..70, speed), running(70..72, 50.0)];
@@ -331,6 +357,7 @@ mod tests {
             rest: 10..70,
             speed: None,
             is_range: false,
+            is_silent: false,
         };
         assert_eq!(choose(None, &[new], &RULES), None);
         assert_eq!(choose(None, &[running(70..70, 0.0)], &RULES), None);

@@ -146,6 +146,7 @@ impl Bytes {
             rest: segment.missing(),
             speed: segment.settled_speed(rules.settles),
             is_range: segment.is_range(),
+            is_silent: segment.is_silent(),
         });
         running.collect()
     }

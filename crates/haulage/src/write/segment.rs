@@ -33,6 +33,8 @@ pub(crate) struct Segment {
     takes_over: bool,
     /// It was requested as a range: it ends where another one begins.
     is_range: bool,
+    /// It has brought nothing for some time, and its rest is small.
+    is_silent: AtomicBool,
     began: Instant,
     rate: Mutex<RateEstimate>,
     /// When its bytes began to be copied directly to the file; empty if they are not.
@@ -62,6 +64,7 @@ impl Segment {
             is_answered: AtomicBool::new(false),
             takes_over: false,
             is_range: false,
+            is_silent: AtomicBool::new(false),
             began: Instant::now(),
             rate: Mutex::new(RateEstimate {
                 updated: Instant::now(),
@@ -117,8 +120,17 @@ impl Segment {
             .fetch_max(self.start + bytes, Ordering::AcqRel);
     }
 
+    /// Notes whether others are to deliver its rest, since it is small and nothing of it comes.
+    pub(crate) fn set_silent(&self, is_silent: bool) {
+        self.is_silent.store(is_silent, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_silent(&self) -> bool {
+        self.is_silent.load(Ordering::Relaxed)
+    }
+
     /// Returns the range of bytes that are still to come. Those that have come are written soon.
-    pub(super) fn missing(&self) -> Range<u64> {
+    pub(crate) fn missing(&self) -> Range<u64> {
         let written = self.at.load(Ordering::Acquire);
         self.received.load(Ordering::Acquire).max(written)..self.end()
     }

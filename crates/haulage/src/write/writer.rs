@@ -230,6 +230,13 @@ impl PartWriter {
         self.slot.clone()
     }
 
+    /// Returns whether others deliver the rest of its segment, since nothing of it came for a
+    /// while.
+    pub(crate) fn is_silent(&self) -> bool {
+        let slot = self.slot.as_ref();
+        slot.is_some_and(|slot| slot.segment.is_silent())
+    }
+
     /// Returns how many more bytes its segment takes; `None` for a part of its own.
     pub(crate) fn left(&self) -> Option<u64> {
         let segment = &self.slot.as_ref()?.segment;

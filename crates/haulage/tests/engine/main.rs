@@ -51,6 +51,7 @@ mod sandbox;
 mod secrets;
 mod server_names;
 mod sharing;
+mod silent_rests;
 mod slowness;
 mod snapshots;
 mod spill;

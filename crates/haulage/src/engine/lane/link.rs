@@ -165,7 +165,7 @@ impl Link {
     }
 
     /// Returns how long the head of the present response took; `None` if it has not come.
-    fn latency(&self) -> Option<Duration> {
+    pub(crate) fn latency(&self) -> Option<Duration> {
         Some(self.headers_at?.saturating_duration_since(self.sent_at?))
     }
 

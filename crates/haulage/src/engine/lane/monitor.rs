@@ -1,4 +1,5 @@
-//! Checks a large download from time to time, and lets other lanes fetch segments of it.
+//! Checks a download from time to time, and lets other lanes fetch segments of it: of a large one
+//! where that makes it faster, of a small one only its rest, where nothing of that comes.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use super::Attempt;
 use crate::engine::item::{Item, Segments};
+use crate::engine::lifecycle::segments::Observed;
 use crate::engine::run::Run;
 use crate::error::Error;
 use crate::event::Transfer;
@@ -16,13 +18,13 @@ use crate::fetch::tcp::{FirstLoss, ReceiveWindow};
 use crate::options::RunOptions;
 use crate::plan::ramp::Ramp;
 use crate::plan::segments;
+use crate::plan::silence::{self, Silence};
+use crate::throttle::Throttle;
 use crate::write::{PartWriter, SegmentSlot};
 
-/// Time until the first check.
-const FIRST_CHECK: Duration = Duration::from_millis(25);
 /// Bytes that the first check needs: fewer say little of the throughput.
 const MIN_BYTES_OF_FIRST_CHECK: u64 = 256 << 10;
-/// Time between two checks.
+/// Time between two checks of a large file.
 const CHECK_INTERVAL: Duration = Duration::from_millis(25);
 
 /// For whom a body is received.
@@ -41,13 +43,18 @@ impl BodyOwner<'_> {
     }
 }
 
-/// Watches one response of a large file.
+/// Watches one response of a file.
 pub(crate) struct Watch {
     slot: SegmentSlot,
+    /// It is too short for segments to make it faster: only its silence matters.
+    is_small: bool,
     /// Whether other lanes of its host may fetch segments of the file.
     may_be_split: bool,
     interval: Interval,
     has_looked: bool,
+    silence: Silence,
+    /// Waits for its permits are no silence.
+    throttle: Throttle,
     /// Decides whether segments are of use; `None` once the file is split: its download decides
     /// then.
     ramp: Option<Ramp>,
@@ -68,31 +75,48 @@ impl Attempt<'_> {
                 BodyOwner::Item(item) => item.joins_mirrors(),
                 BodyOwner::Segment(_) => true,
             };
-        let slot = part.slot().filter(|SegmentSlot { segment, .. }| {
-            let least = segments::least_of_idle(options.min_split_size);
-            let is_large = segment.left() >= least || segment.start() > 0;
-            options.split > 1 && is_shared && is_large
-        })?;
-        let mut interval = tokio::time::interval_at(Instant::now() + FIRST_CHECK, CHECK_INTERVAL);
+        let slot = part.slot()?;
+        if options.split <= 1 || !is_shared {
+            return None;
+        }
+        let least = segments::least_of_idle(options.min_split_size);
+        let is_small = slot.segment.left() < least && slot.segment.start() == 0;
+        let round_trip = self.round_trip();
+        let between = if is_small {
+            silence::interval(round_trip)
+        } else {
+            CHECK_INTERVAL
+        };
+        let mut interval = tokio::time::interval_at(Instant::now() + between, between);
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let ramp = self.ramp(owner);
-        let first_loss = match &self.link.connection {
-            Some(Connection::Http1(http1)) if ramp.is_some() => http1.first_loss(),
-            _ => None,
-        };
-        let window = match &self.link.connection {
-            Some(Connection::Http1(http1)) => http1.window(),
-            _ => None,
-        };
+        // A small one is not worth a descriptor.
+        let (mut first_loss, mut window) = (None, None);
+        if let Some(Connection::Http1(http1)) = &self.link.connection
+            && !is_small
+        {
+            first_loss = ramp.is_some().then(|| http1.first_loss()).flatten();
+            window = http1.window();
+        }
         Some(Watch {
             slot,
+            is_small,
             may_be_split,
             interval,
             has_looked: false,
+            silence: Silence::new(round_trip, between),
+            throttle: self.throttle.clone(),
             ramp,
             first_loss,
             window,
         })
+    }
+
+    /// Returns the round trip of the connection, or the longer time that the server took to answer:
+    /// queues, and what it does for an answer, may make it pause too.
+    fn round_trip(&self) -> Duration {
+        let path = self.link.connection.as_ref().map(Connection::round_trip);
+        self.link.latency().max(path).unwrap_or_default()
     }
 
     /// Begins to follow how an item's own response comes.
@@ -131,27 +155,32 @@ impl Watch {
     }
 
     fn look(&mut self, run: &Arc<Run>, owner: &mut BodyOwner<'_>) {
-        let written = self.slot.segment.written();
-        if !std::mem::replace(&mut self.has_looked, true)
-            && written.end - written.start < MIN_BYTES_OF_FIRST_CHECK
-        {
+        let segment = &self.slot.segment;
+        let has_looked = std::mem::replace(&mut self.has_looked, true);
+        let is_silent = self.silence.look(segment.missing().start)
+            && self.may_be_split
+            && !self.throttle.is_limited();
+        if !is_silent {
+            segment.set_silent(false);
+        }
+        let written = segment.written();
+        let is_early = !has_looked && written.end - written.start < MIN_BYTES_OF_FIRST_CHECK;
+        if !is_silent && (is_early || self.is_small) {
             return;
         }
         match owner {
             BodyOwner::Item(item) => {
-                let is_lossy = self.first_loss.as_mut().and_then(FirstLoss::look);
-                run.watch(
-                    item,
-                    &self.slot.segment,
-                    self.may_be_split,
-                    &mut self.ramp,
-                    is_lossy,
-                );
+                let observed = Observed {
+                    may_be_split: self.may_be_split,
+                    is_lossy: self.first_loss.as_mut().and_then(FirstLoss::look),
+                    is_silent,
+                };
+                run.watch(item, segment, observed, &mut self.ramp);
                 if self.ramp.is_none() {
                     self.first_loss = None;
                 }
             }
-            BodyOwner::Segment(segments) => run.watch_segment(segments, self.slot.segment.speed()),
+            BodyOwner::Segment(segments) => run.watch_segment(segments, segment.speed()),
         }
         if let Some(window) = &mut self.window {
             window.bound(self.slot.segment.left_before_successor());

@@ -162,7 +162,13 @@ impl Attempt<'_> {
             }
         }
         // The rest of the body belongs to other segments.
-        self.link.drain_or_close(body).await;
+        if part.is_silent() {
+            // It may not come for long.
+            self.link.trace_closed("its response was silent");
+            self.link.connection = None;
+        } else {
+            self.link.drain_or_close(body).await;
+        }
         Ok(())
     }
 

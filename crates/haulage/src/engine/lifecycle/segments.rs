@@ -22,17 +22,28 @@ use crate::write::{Assembly, Segment};
 /// does not pay.
 const PAYS_AFTER: f64 = 2.0;
 
+/// What a lane has seen of the response to an item's own request.
+#[derive(Clone, Copy)]
+pub(crate) struct Observed {
+    /// Segments may be requested from where it comes.
+    pub(crate) may_be_split: bool,
+    /// Its path loses packets; `None` if that is not known.
+    pub(crate) is_lossy: Option<bool>,
+    /// Nothing of it has come for a while.
+    pub(crate) is_silent: bool,
+}
+
 impl Run {
     /// Looks at an item's own response while it goes on, and splits its file if segments are of
-    /// use. They are requested from where the response comes only if it `may_be_split` there.
+    /// use.
     pub(crate) fn watch(
         self: &Arc<Self>,
         item: &mut Item,
         first: &Segment,
-        may_be_split: bool,
+        observed: Observed,
         ramp: &mut Option<Ramp>,
-        is_lossy: Option<bool>,
     ) {
+        let may_be_split = observed.may_be_split;
         if let Some(segments) = &item.segments {
             return self.watch_segment(segments, first.speed());
         }
@@ -47,9 +58,11 @@ impl Run {
             return;
         };
         let now = Instant::now();
-        current.observe(seen(&under_way.transfer, partial, now, is_lossy));
+        current.observe(seen(&under_way.transfer, partial, now, observed.is_lossy));
         let mut least = self.options.min_split_size;
-        if self.is_helped(item, first, may_be_split, current) {
+        let is_silent = observed.is_silent && self.is_rescued(item, first, may_be_split);
+        first.set_silent(is_silent);
+        if is_silent || self.is_helped(item, first, may_be_split, current) {
             current.help();
             least = segments::least_of_idle(least);
         }
@@ -98,9 +111,20 @@ impl Run {
     fn is_helped(&self, item: &Item, first: &Segment, may_be_split: bool, ramp: &Ramp) -> bool {
         let left = first.left();
         let is_small = left < self.options.min_split_size;
-        if !may_be_split || !is_small || !ramp.pays_to_help(left, first.speed()) {
-            return false;
-        }
+        let helps = may_be_split && is_small && ramp.pays_to_help(left, first.speed());
+        helps && self.has_idle_connection(item)
+    }
+
+    /// Returns whether an idle connection downloads the rest of a silent response: if it is small.
+    /// Where the last packets of a response are lost, TCP sends them again only after 200 ms or
+    /// more.
+    fn is_rescued(&self, item: &Item, first: &Segment, may_be_split: bool) -> bool {
+        let is_small = first.left() < segments::least_of_idle(self.options.min_split_size);
+        may_be_split && is_small && self.has_idle_connection(item)
+    }
+
+    /// Returns whether a connection to the host of an item is open and has nothing to do.
+    fn has_idle_connection(&self, item: &Item) -> bool {
         let key = key::of(self.connector.route(), origin::key(item.url()));
         self.services.dispatcher.has_idle_connection(&key)
     }
