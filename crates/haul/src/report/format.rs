@@ -114,6 +114,34 @@ pub(crate) fn fit(text: &str, columns: usize) -> String {
     fitting
 }
 
+/// Cuts the text to at most this many columns, and keeps its end, which tells one URL from another;
+/// `…` stands for what was cut off.
+pub(crate) fn fit_end(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let mut start = text.len();
+    let mut used = 1;
+    for (at, character) in text.char_indices().rev() {
+        used += character.width().unwrap_or(0);
+        if used > columns {
+            break;
+        }
+        start = at;
+    }
+    // Some characters are wider together, as in `fit`.
+    let mut end = text[start..].chars();
+    loop {
+        let fitting = format!("…{}", end.as_str());
+        if width(&fitting) <= columns {
+            return fitting;
+        }
+        if end.next().is_none() {
+            return String::new();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -161,11 +189,23 @@ mod tests {
         assert_eq!(pad("flag", 2), "flag");
     }
 
+    #[test]
+    fn the_end_of_a_text_is_kept() {
+        assert_eq!(fit_end("flag.gif", 8), "flag.gif");
+        assert_eq!(fit_end("flag.gif", 7), "…ag.gif");
+        assert_eq!(fit_end("旗旗旗", 5), "…旗旗");
+        assert_eq!(fit_end("旗旗旗", 4), "…旗");
+        assert_eq!(fit_end("Aaa🕯\u{fe0f}", 3), "…🕯\u{fe0f}");
+        assert_eq!(fit_end("flag.gif", 1), "…");
+        assert_eq!(fit_end("flag.gif", 0), "");
+    }
+
     proptest! {
         #[test]
         fn nothing_is_ever_wider_than_it_may_be(text in ".*", columns in 0_usize..40) {
             let text = super::super::escape::printable(&text).into_owned();
             prop_assert!(width(&fit(&text, columns)) <= columns);
+            prop_assert!(width(&fit_end(&text, columns)) <= columns);
         }
     }
 }

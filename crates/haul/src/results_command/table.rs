@@ -4,11 +4,11 @@
 use std::fmt::Write as _;
 use std::io;
 
-use haulage::Outcome;
+use haulage::{ErrorKind, Outcome};
 use jiff::Timestamp;
 
 use crate::report::escape::printable;
-use crate::report::format::{bytes, fit, pad};
+use crate::report::format::{bytes, fit, fit_end, pad};
 
 /// The width of the longest status.
 const STATUS: usize = 9;
@@ -46,9 +46,11 @@ impl Table {
 
     /// Adds the line of a row to `out`.
     pub(super) fn row(&self, outcome: &Outcome, out: &mut String) {
-        let error = outcome
-            .error()
-            .map(|error| format!("{}: {error}", error.kind()));
+        let error = outcome.error().map(|error| match outcome.http_status {
+            // What is cut off first is the end of the message.
+            Some(status) if error.kind() == ErrorKind::Http => format!("http {status}: {error}"),
+            _ => format!("{}: {error}", error.kind()),
+        });
         let size = match &error {
             Some(_) => String::new(),
             None => bytes(outcome.bytes),
@@ -77,10 +79,10 @@ impl Table {
             out.push_str(GAP);
         }
         if error.is_empty() {
-            out.push_str(&fit(name, self.rest));
+            out.push_str(&fit_end(name, self.rest));
         } else {
             let half = self.rest / 2 - 1;
-            out.push_str(&pad(&fit(name, half), half));
+            out.push_str(&pad(&fit_end(name, half), half));
             out.push_str(GAP);
             out.push_str(&fit(error, self.rest - half - GAP.len()));
         }

@@ -153,6 +153,9 @@ fn a_terminal_gets_a_table_that_fits() {
         );
         let error = rows[0].find("error").unwrap();
         assert!(rows[2][error..].starts_with("input: "), "{}", rows[2]);
+        // The end of the URL and the status, however long both are.
+        assert!(rows[3].contains("/no  "), "{}", rows[3]);
+        assert!(rows[3].contains("  http 404: "), "{}", rows[3]);
     }
 }
 
