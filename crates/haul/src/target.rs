@@ -124,7 +124,8 @@ fn is_link(path: &Path) -> bool {
 /// something.
 ///
 /// # Errors
-/// When `output` is empty, names haul's own folder, or has `#1` and yet names a folder.
+/// When a path is a URL, or `output` is empty, names haul's own folder, or has `#1` and yet names a
+/// folder.
 fn target(
     directory: &Path,
     output: Option<&str>,
@@ -132,6 +133,14 @@ fn target(
     look: impl Fn(&Path) -> Standing,
     is_link: impl Fn(&Path) -> bool,
 ) -> Result<Target, Problem> {
+    for (option, path) in [("-d", directory.to_str()), ("-o", output)] {
+        if let Some(url) = path.filter(|path| is_url(path)) {
+            let problem = format!("{option} {url} is a URL, and haul saves files in folders");
+            return Err(Problem::usage(problem).hint(
+                "for a bucket: download into a folder and copy it, for example with rclone; -o - writes one file to a pipe",
+            ));
+        }
+    }
     let Some(output) = output else {
         return Ok(Target::Folder(directory.to_owned()));
     };
@@ -206,6 +215,18 @@ fn file(
 fn is_folder_name(output: &str) -> bool {
     let last = output.rsplit('/').next().unwrap_or_default();
     matches!(last, "" | "." | "..")
+}
+
+/// Returns whether a path begins as a URL does: `s3://`.
+fn is_url(path: &str) -> bool {
+    let is_scheme = |scheme: &str| {
+        scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+            && scheme
+                .chars()
+                .all(|letter| letter.is_ascii_alphanumeric() || "+-.".contains(letter))
+    };
+    path.split_once("://")
+        .is_some_and(|(scheme, _)| is_scheme(scheme))
 }
 
 fn is_workspace(component: Component<'_>) -> bool {
@@ -298,9 +319,24 @@ mod tests {
             (".haul/x", "haul's own folder"),
             ("/a/.HAUL/x", "haul's own folder"),
             ("#1/", "folders only"),
+            ("s3://bucket/x", "-o s3://bucket/x is a URL"),
         ] {
             let problem = decide(output, true).unwrap_err();
             assert!(problem.message.contains(says), "{output}: {problem}");
+        }
+    }
+
+    #[test]
+    fn a_url_is_no_folder() {
+        let into = |folder| target(Path::new(folder), None, false, look, is_link);
+        let problem = into("s3://bucket/photos").unwrap_err();
+        assert!(
+            problem
+                .message
+                .starts_with("-d s3://bucket/photos is a URL")
+        );
+        for folder in ["./s3://bucket", "a b://c", "://c", "s3:/bucket", "C:"] {
+            assert_eq!(into(folder), Ok(into_folder(folder)));
         }
     }
 }
