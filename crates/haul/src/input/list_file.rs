@@ -5,7 +5,7 @@ use std::io::{self, Cursor, Read};
 use std::path::Path;
 
 use bytes::Bytes;
-use haulage::source::{Decompressed, Detected, List, ListFormat, ListOptions};
+use haulage::source::{Columns, Decompressed, Detected, List, ListFormat, ListOptions};
 
 use crate::exit::Problem;
 use crate::report::format;
@@ -18,7 +18,8 @@ pub(super) struct Opened<R: Read = File> {
     pub(super) list: List<Decompressed<R>>,
     /// The format; `None` if it is found out when the list is read, as that of a pipe is.
     pub(super) format: Option<ListFormat>,
-    /// Which format was chosen, where neither the user nor the name of the list told it.
+    /// Which format was chosen, where neither the user nor the name of the list told it, or where it
+    /// does not suit the options.
     pub(super) note: Option<String>,
 }
 
@@ -77,7 +78,7 @@ pub(super) fn of_bytes(
 }
 
 /// Returns the format of a list, by the options, its name or its content, and a note if only its
-/// content tells it.
+/// content tells it, or if columns are named that it does not have.
 fn choose(
     detected: Detected,
     name: &str,
@@ -90,10 +91,20 @@ fn choose(
         Detected::Format(detected) => told.unwrap_or(detected),
     };
     let is_known = told.or_else(|| ListFormat::of_name(name)) == Some(format);
-    let note = (!is_known && format != ListFormat::Text).then(|| {
+    let is_guess = !is_known && format != ListFormat::Text;
+    let has_unused = told.is_none() && options.columns != Columns::default();
+    let note = if is_guess {
         let format = format.name();
-        format!("{name} is read as {format}, which its first bytes show")
-    });
+        Some(format!(
+            "{name} is read as {format}, which its first bytes show"
+        ))
+    } else if has_unused && format == ListFormat::Text {
+        Some(format!(
+            "{name} is read as a list of URLs, one a line, which has no columns; if it is a table: --input-format csv"
+        ))
+    } else {
+        None
+    };
     Ok((format, note))
 }
 
