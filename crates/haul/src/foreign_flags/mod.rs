@@ -143,9 +143,12 @@ impl Scan<'_> {
         let is_value = |next: &OsString| !is_option(&next.to_string_lossy());
         match self.left.as_slice().first().map(is_value) {
             Some(true) => self.kept.extend(self.left.next()),
-            Some(false) => self.problems.push(Problem::usage(format!(
-                "{option} needs a value; to give one that begins with a dash, write {option}{joint}VALUE"
-            ))),
+            Some(false) => self.problems.push(Problem::usage(match self.own.values(option) {
+                Some(values) => format!("{option} needs a value, one of {values}"),
+                None => format!(
+                    "{option} needs a value; to give one that begins with a dash, write {option}{joint}VALUE"
+                ),
+            })),
             None => {}
         }
     }

@@ -1,5 +1,6 @@
 //! The options of haul itself, from clap's description of the command.
 
+use clap::builder::PossibleValue;
 use clap::{Arg, Command};
 
 use super::similar::meant;
@@ -31,6 +32,19 @@ impl<'a> Own<'a> {
     pub(super) fn short(&self, letter: char) -> Option<Takes> {
         let is_named = |argument: &&Arg| argument.get_short() == Some(letter);
         self.0.get_arguments().find(is_named).map(takes)
+    }
+
+    /// Returns the values of an option, `--name` or `-n`, if it takes some words only.
+    pub(super) fn values(&self, option: &str) -> Option<String> {
+        let letter = option.chars().nth(1);
+        let is_named = |argument: &&Arg| match option.strip_prefix("--") {
+            Some(name) => argument.get_long() == Some(name),
+            None => letter.is_some() && argument.get_short() == letter,
+        };
+        let values = self.0.get_arguments().find(is_named)?.get_possible_values();
+        let shown = values.iter().filter(|value| !value.is_hide_set());
+        let names: Vec<_> = shown.map(PossibleValue::get_name).collect();
+        (!names.is_empty()).then(|| names.join(", "))
     }
 
     /// Returns the option that was probably meant.

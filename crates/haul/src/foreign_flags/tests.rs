@@ -294,6 +294,24 @@ fn typing_errors_are_told_apart_from_other_words() {
 }
 
 #[test]
+fn an_option_without_its_value_says_which_there_are() {
+    for (line, says) in [
+        (
+            "--retry-failed -d x http://a/",
+            "--retry-failed needs a value, one of all, transient, none",
+        ),
+        ("--jobs -d x http://a/", "write --jobs=VALUE"),
+        ("-j -d x http://a/", "write -jVALUE"),
+    ] {
+        let answers = answers(line);
+        assert!(
+            answers.len() == 1 && answers[0].contains(says),
+            "{line}: {answers:?}"
+        );
+    }
+}
+
+#[test]
 fn subcommands_have_their_own_options_alone() {
     assert!(answers("results . --stauts failed")[0].contains("did you mean --status?"));
     assert!(answers("results . -L")[0].contains("there is no option -L"));
