@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from haulage import _haulage
 from haulage._engine import Engine, default_engine
-from haulage._haulage import HaulageError, InputError, Outcome
+from haulage._haulage import DestinationError, HaulageError, InputError, Outcome
 from haulage._options import OF_ENGINE, pairs
 from haulage._progress import Progress
 from haulage._readable import Readable
@@ -132,6 +132,7 @@ class Run:
         if engine is not None and not isinstance(engine, Engine):
             raise TypeError(f"engine is a haulage.Engine, not {engine!r}")
         check_progress(progress)
+        check_folder(dest)
         self._started = time.monotonic()
         checksum = options.get("checksum")
         self._source = as_rows(source if checksum is None else with_checksum(source, checksum))
@@ -549,6 +550,12 @@ class Run:
         state = "stopped" if stopped else "over" if self._is_over else "under way"
         ended = done + skipped + unchanged
         return f"<haulage.Run {state}: {ended} done, {failed} failed>"
+
+
+def check_folder(dest: Path | None) -> None:
+    """Raises DestinationError for a URL: it would be a folder called ``s3:``."""
+    if dest is not None and "://" in os.fsdecode(dest):
+        raise DestinationError(f"dest {os.fsdecode(dest)!r} is a URL, and files go into folders")
 
 
 def check_progress(progress: object) -> None:

@@ -85,7 +85,7 @@ def test_certificates_that_cannot_be_used_are_refused(own_origin, tmp_path):
 def test_destination_that_cannot_be_used_is_refused(own_origin, tmp_path):
     file = tmp_path / "file"
     file.write_text("x")
-    for dest in (file, file / "below", "/proc/haulage", ""):
+    for dest in (file, file / "below", "/proc/haulage", "", "s3://bucket/x"):
         with pytest.raises(haulage.DestinationError):
             haulage.download(own_origin.urls(1), dest).wait()
     assert file.read_text() == "x"
