@@ -50,6 +50,7 @@ pub mod bench;
 mod bounded_file;
 mod check;
 mod checksum;
+mod clock;
 mod completed_file;
 mod cookies;
 mod credentials;

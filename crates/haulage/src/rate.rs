@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use crate::clock;
 use crate::sync::lock;
 
 /// Maximum duration of a ticket.
@@ -93,7 +94,7 @@ impl RateLimit {
             *ticket = None;
             return None;
         }
-        let (now, change) = (Instant::now(), self.changes.load(Ordering::Acquire));
+        let (now, change) = (clock::now(), self.changes.load(Ordering::Acquire));
         let mut tickets = queue.lock();
         let ticket = match ticket {
             Some(ticket) if ticket.change == change => ticket,

@@ -9,7 +9,7 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -31,6 +31,7 @@ use super::{happy_eyeballs, http2, tls};
 
 pub(crate) use self::progress::{ConnectProgress, ConnectTimings};
 pub(crate) use super::http2::Budget;
+use crate::clock;
 use crate::error::{Error, ErrorKind};
 use crate::options::proxies::Proxy;
 use crate::options::{EngineOptions, HttpVersion, Interface, Route, TlsOptions};
@@ -245,12 +246,12 @@ impl Connector {
 
     /// Opens a TCP connection. Returns how long that took, too: a round trip.
     async fn dial(&self, addresses: &[IpAddr], port: u16) -> io::Result<(TcpStream, Duration)> {
-        let dialled = Instant::now();
+        let dialled = clock::now();
         let stream = happy_eyeballs::connect(addresses, port, self.interface.as_ref()).await?;
         // A request goes out at once (RFC 9293 §3.7.4 would hold it back behind an unacknowledged
         // one).
         stream.set_nodelay(true)?;
-        let round_trip = dialled.elapsed();
+        let round_trip = clock::elapsed(dialled);
         if let Some(bytes) = self.receive_buffer {
             // Without it a server sends more at once, and no more in all.
             let _ = rustix::net::sockopt::set_socket_recv_buffer_size(&stream, bytes);

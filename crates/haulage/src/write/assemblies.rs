@@ -43,7 +43,7 @@ impl Assemblies {
     pub(crate) fn wait_until_idle(&self, most: Duration) {
         let until = Instant::now() + most;
         for assembly in self.all() {
-            assembly.wait_until_idle(until);
+            assembly.wait_until_idle(until.saturating_duration_since(Instant::now()));
         }
     }
 

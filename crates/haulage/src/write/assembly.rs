@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
-use std::time::Instant;
+use std::time::Duration;
 
 use super::scratch::PartFile;
 use super::segment::Segment;
@@ -442,13 +442,12 @@ impl Assembly {
         !bytes.segments.iter().any(|segment| segment.has_response())
     }
 
-    /// Waits until nobody writes to it any more, but not beyond `until`.
-    pub(crate) fn wait_until_idle(&self, until: Instant) {
-        let left = until.saturating_duration_since(Instant::now());
+    /// Waits until nobody writes to it any more, but no longer than `most`.
+    pub(crate) fn wait_until_idle(&self, most: Duration) {
         // Even after a timeout, what has been written by now counts.
         let _ = self
             .idle
-            .wait_timeout_while(self.lock(), left, |bytes| !bytes.segments.is_empty());
+            .wait_timeout_while(self.lock(), most, |bytes| !bytes.segments.is_empty());
     }
 
     /// Opens its file to write from byte `at` on, and creates it if nobody has.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+use crate::clock;
 use crate::sync::lock;
 
 /// The time over which speeds are averaged.
@@ -65,9 +66,9 @@ impl Segment {
             takes_over: false,
             is_range: false,
             is_silent: AtomicBool::new(false),
-            began: Instant::now(),
+            began: clock::now(),
             rate: Mutex::new(RateEstimate {
-                updated: Instant::now(),
+                updated: clock::now(),
                 at: range.start,
                 speed: None,
             }),
@@ -194,20 +195,20 @@ impl Segment {
     /// Returns its speed in bytes per second; `None` before `settles` has passed, since connections
     /// begin slowly.
     pub(super) fn settled_speed(&self, settles: Duration) -> Option<f64> {
-        (self.began.elapsed() >= settles).then(|| self.speed())
+        (clock::elapsed(self.began) >= settles).then(|| self.speed())
     }
 
     /// Returns its present speed in bytes per second; 0 before it is known.
     pub(crate) fn speed(&self) -> f64 {
         let mut rate = lock(&self.rate);
-        rate.update(self.missing().start, Instant::now());
+        rate.update(self.missing().start, clock::now());
         rate.speed.unwrap_or(0.0)
     }
 
     /// Notes that its bytes are copied directly to the file from now on, with all waits told to
     /// [`waited`](Self::waited).
     pub(super) fn begin_direct_copy(&self) {
-        let _ = self.direct_since.set(Instant::now());
+        let _ = self.direct_since.set(clock::now());
     }
 
     /// Notes how long it has waited for its server.
@@ -222,7 +223,7 @@ impl Segment {
     pub(crate) fn is_limited_locally(&self) -> bool {
         let waited = Duration::from_nanos(self.waited.load(Ordering::Relaxed));
         let since = self.direct_since.get();
-        since.is_some_and(|since| waited < since.elapsed() / 3)
+        since.is_some_and(|since| waited < clock::elapsed(*since) / 3)
     }
 
     /// Discards all progress: what was written may not be on the disk.

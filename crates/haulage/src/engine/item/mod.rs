@@ -16,6 +16,7 @@ use std::time::{Duration, Instant, SystemTime};
 use http::HeaderMap;
 
 use self::progress::Progress;
+use crate::clock;
 use crate::engine::segments::download::SegmentedDownload;
 use crate::event::Transfer;
 use crate::fetch::request_target::{Hop, RequestTarget};
@@ -260,7 +261,7 @@ impl Item {
     /// Returns how long it has been under way; zero before its first request.
     pub(crate) fn elapsed(&self) -> Duration {
         let under_way = self.under_way.as_ref();
-        under_way.map_or(Duration::ZERO, |under_way| under_way.clock.elapsed())
+        under_way.map_or(Duration::ZERO, |under_way| clock::elapsed(under_way.clock))
     }
 
     /// Returns how much is left of `most`, the time that it may take from its first request on.

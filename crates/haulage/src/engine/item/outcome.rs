@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::Item;
+use crate::clock;
 use crate::outcome::{Outcome, Status};
 use crate::plan::name::RelativeName;
 use crate::plan::registry::Settled;
@@ -15,7 +16,7 @@ pub(crate) fn of_item(item: Box<Item>) -> Outcome {
     let (started, duration, fetched) = match &item.under_way {
         Some(under_way) => (
             under_way.at,
-            under_way.clock.elapsed(),
+            clock::elapsed(under_way.clock),
             under_way.transfer.fetched(),
         ),
         None => (SystemTime::now(), Duration::ZERO, 0),

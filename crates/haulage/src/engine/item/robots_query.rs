@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use crate::clock;
 use crate::fetch::origin;
 use crate::fetch::request_target::{Hop, RequestTarget};
 use crate::http_url::HttpUrl;
@@ -30,7 +31,7 @@ impl RobotsQuery {
             hop: url.join("/robots.txt").ok()?.into(),
             hops: 0,
             rounds: 0,
-            since: Instant::now(),
+            since: clock::now(),
         })
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::link::Link;
+use crate::clock;
 use crate::engine::run::{Run, Services};
 use crate::error::Error;
 use crate::fetch::connection::Connection;
@@ -38,7 +39,7 @@ impl Link {
         self.disconnect();
         self.connecting = true;
         self.services.dispatcher.on_connecting(self.host);
-        self.sent_at = Some(Instant::now());
+        self.sent_at = Some(clock::now());
         let most = run.options.connect_timeout;
         let origin = Origin::of(url);
         let progress = Arc::new(ConnectProgress::default());

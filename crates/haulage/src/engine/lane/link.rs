@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::HeaderValue;
 
 use super::record::Record;
+use crate::clock;
 use crate::engine::run::work::Work;
 use crate::engine::run::{Run, Services};
 use crate::engine::shared::handover::{LaneHandle, OpenLane};
@@ -160,7 +161,7 @@ impl Link {
             latency: self
                 .latency()
                 .filter(|_| self.first_response != FirstResponse::Counted),
-            now: Instant::now(),
+            now: clock::now(),
         }
     }
 
@@ -224,7 +225,7 @@ impl Link {
     /// Returns when the present request was sent or, before that, when its connection was asked
     /// for; the present time if neither has happened yet.
     pub(crate) fn asked_at(&self) -> Instant {
-        self.sent_at.unwrap_or_else(Instant::now)
+        self.sent_at.unwrap_or_else(clock::now)
     }
 
     /// Returns whether the head of the present response came more than two timeouts ago. The body
@@ -233,7 +234,7 @@ impl Link {
     pub(crate) fn has_answered_for_long(&self) -> bool {
         let silence = self.idle.timeout();
         self.headers_at
-            .is_some_and(|at| at.elapsed() > silence.saturating_mul(2))
+            .is_some_and(|at| clock::elapsed(at) > silence.saturating_mul(2))
     }
 
     /// Returns when the present request was sent, if its failure is a sign that the host has more

@@ -3,13 +3,13 @@
 //! redirect do.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use http::header::{HeaderName, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use tokio::sync::oneshot;
 
 use super::link::Link;
+use crate::clock;
 use crate::credentials::advice::{self, Refused};
 use crate::credentials::bearer::BearerFile;
 use crate::credentials::challenge;
@@ -104,7 +104,7 @@ impl Link {
     /// Looks at the file of the run's token, if that is due.
     pub(super) async fn look_at_token(&mut self, run: &Run) {
         if let Some(bearer) = run.headers.bearer()
-            && bearer.is_due(Instant::now())
+            && bearer.is_due(clock::now())
         {
             self.look_at(bearer).await;
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use super::Attempt;
+use crate::clock;
 use crate::engine::item::{Item, Segments};
 use crate::engine::lifecycle::segments::Observed;
 use crate::engine::run::Run;
@@ -127,7 +128,7 @@ impl Attempt<'_> {
         let (sent, answered) = (self.link.sent_at?, self.link.headers_at?);
         let round_trip = answered.saturating_duration_since(sent);
         let path = self.link.connection.as_ref()?.round_trip();
-        let ramp = Ramp::new(round_trip, std::time::Instant::now(), transfer.fetched()).over(path);
+        let ramp = Ramp::new(round_trip, clock::now(), transfer.fetched()).over(path);
         let asked_for_many = self.run.options.split > RunOptions::DEFAULT_SPLIT;
         Some(if asked_for_many { ramp.eager() } else { ramp })
     }

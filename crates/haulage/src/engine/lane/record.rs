@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::attempt::{Attempt, Timings};
+use crate::clock;
 use crate::error::Error;
 use crate::fetch::connection::Connection;
 use crate::fetch::connector::{ConnectProgress, ConnectTimings};
@@ -101,7 +102,7 @@ impl Record {
 
     /// Notes that it is sent on this connection now.
     pub(crate) fn on_sending(&mut self, connection: Option<&Connection>, is_reused: bool) {
-        self.sent = Some(Instant::now());
+        self.sent = Some(clock::now());
         self.attempt.is_reused = is_reused;
         self.attempt.remote = connection.and_then(Connection::peer);
         self.attempt.protocol = connection.map(Connection::protocol);
@@ -109,7 +110,7 @@ impl Record {
 
     /// Notes that the head of its response has come.
     pub(crate) fn on_head(&mut self, status: u16) {
-        self.answered = Some(Instant::now());
+        self.answered = Some(clock::now());
         self.attempt.http_status = Some(status);
     }
 

@@ -10,6 +10,7 @@ use super::Attempt as Work;
 use super::link::Link;
 use super::record::{Purpose, Record};
 use crate::attempt::{Attempt, HttpProtocol};
+use crate::clock;
 use crate::engine::item::{Item, Segments};
 use crate::engine::run::Run;
 use crate::error::{Error, ErrorKind};
@@ -48,7 +49,7 @@ impl Work<'_> {
     }
 
     fn begin_record(&mut self, purpose: Purpose, url: &HttpUrl, ready_at: Instant) {
-        let now = Instant::now();
+        let now = clock::now();
         let queue = Some(now.saturating_duration_since(ready_at));
         let proxy = self.link.connector.proxy_of(&Origin::of(url));
         let proxy = proxy.map(|proxy| proxy.to_string().into());
@@ -74,7 +75,7 @@ impl Link {
     /// Tells of the request that has ended, in this way, if it has a record.
     pub(crate) fn tell_record(&mut self, run: &Run, error: Option<&Error>) {
         if let Some(record) = self.record.take() {
-            tell(run, record.end(error, self.received, Instant::now()));
+            tell(run, record.end(error, self.received, clock::now()));
         }
     }
 
@@ -84,7 +85,7 @@ impl Link {
         let Some(record) = self.record.take() else {
             return;
         };
-        let now = Instant::now();
+        let now = clock::now();
         self.record = Some(Box::new(record.next(now)));
         tell(run, record.end(error, 0, now));
     }

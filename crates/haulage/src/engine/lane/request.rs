@@ -1,13 +1,13 @@
 //! A request on a link, as often as it takes to get an answer.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use http::HeaderMap;
 
 use super::link::Link;
 use super::login::Proof;
 use super::patience::{Patience, within};
+use crate::clock;
 use crate::credentials::first_answer::FirstAnswer;
 use crate::engine::run::Run;
 use crate::error::{Error, ErrorKind};
@@ -65,7 +65,7 @@ impl Link {
             }
             self.wait_for_turn().await;
             self.look_at_token(run).await;
-            self.sent_at = Some(Instant::now());
+            self.sent_at = Some(clock::now());
             if let Some(record) = &mut self.record {
                 record.on_sending(self.connection.as_ref(), self.is_reused);
             }
@@ -90,7 +90,7 @@ impl Link {
                         jar.learn(to.url(), &answer.0.fields);
                     }
                     self.is_reused = true;
-                    let now = Instant::now();
+                    let now = clock::now();
                     self.headers_at = Some(now);
                     if let Some(sent_at) = self.sent_at {
                         run.add_latency(now.saturating_duration_since(sent_at));

@@ -2,8 +2,9 @@
 //! ends is in `finish`.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
+use crate::clock;
 use crate::engine::item::{Item, UnderWay};
 use crate::engine::run::Run;
 use crate::error::{Error, ErrorKind};
@@ -33,7 +34,7 @@ impl Run {
             item.under_way = Some(UnderWay {
                 transfer: Arc::clone(&transfer),
                 at: SystemTime::now(),
-                clock: Instant::now(),
+                clock: clock::now(),
             });
             self.ledger.emit(Event::Started(transfer));
         } else if let Some(under_way) = &item.under_way {
@@ -221,7 +222,7 @@ impl Run {
         may_pass: bool,
     ) -> Option<Duration> {
         let (policy, asked) = (&self.options.retry, error.asked_wait());
-        let now = Instant::now();
+        let now = clock::now();
         item.attempt_failed(now);
         let has_time = item.retries.stalled(now) < policy.max_time;
         if error.lacks_descriptors() {

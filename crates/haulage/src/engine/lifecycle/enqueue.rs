@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::clock;
 use crate::engine::item::Item;
 use crate::engine::item::host_unavailable::HostUnavailable;
 use crate::engine::item::robots_query::RobotsQuery;
@@ -92,7 +93,7 @@ impl Run {
         Work {
             run: Arc::clone(self),
             task,
-            ready_at: is_recorded.then(|| Instant::now() + wait),
+            ready_at: is_recorded.then(|| clock::now() + wait),
         }
     }
 
@@ -179,7 +180,7 @@ impl Run {
     ) {
         query.rounds += 1;
         let (policy, asked) = (&self.options.retry, error.asked_wait());
-        let elapsed = query.since.elapsed();
+        let elapsed = clock::elapsed(query.since);
         let wait = wait_before_retry(policy, query.rounds, elapsed, asked, fastrand::f64());
         match wait.filter(|_| goes_on && error.is_transient()) {
             Some(wait) => self.push(Task::Robots(query), wait),

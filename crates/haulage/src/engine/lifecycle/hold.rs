@@ -2,8 +2,9 @@
 //! or in a queue.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::clock;
 use crate::engine::item::task::Task;
 use crate::engine::item::{Item, outcome};
 use crate::engine::run::Run;
@@ -39,7 +40,7 @@ impl Run {
         let (begun, others): (Vec<_>, Vec<_>) = parked
             .into_iter()
             .partition(|parked| parked.item.under_way.is_some());
-        let now = Instant::now();
+        let now = clock::now();
         for parked in begun.into_iter().chain(others) {
             let wait = parked.due.map(|due| due.saturating_duration_since(now));
             self.queue_after(parked.item, wait.unwrap_or_default());
@@ -54,7 +55,7 @@ impl Run {
 
     /// Takes all work of the run out of the queues, since it is paused or being stopped.
     pub(crate) fn withdraw(self: &Arc<Self>) {
-        let now = Instant::now();
+        let now = clock::now();
         for taken in self.services.dispatcher.take_run(self.id) {
             let wait = taken.due.map(|due| due.saturating_duration_since(now));
             self.hold_back(taken.work.task, wait.unwrap_or_default());
@@ -81,7 +82,7 @@ impl Run {
     }
 
     fn hold_item(self: &Arc<Self>, item: Box<Item>, wait: Duration) {
-        let due = (!wait.is_zero()).then(|| Instant::now() + wait);
+        let due = (!wait.is_zero()).then(|| clock::now() + wait);
         if let Some(under_way) = &item.under_way {
             under_way.transfer.set_waiting(true);
         }
@@ -116,7 +117,7 @@ impl Run {
         // Received bytes are written to the disk first: the next request is for the rest.
         let run = Arc::clone(self);
         self.parts.pool.call(move || {
-            partial.wait_until_idle(Instant::now() + WRITE_GRACE);
+            partial.wait_until_idle(WRITE_GRACE);
             run.queue(item);
         });
     }

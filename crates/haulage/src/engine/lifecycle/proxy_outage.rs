@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use crate::clock;
 use crate::engine::item::Item;
 use crate::engine::item::host_unavailable::HostUnavailable;
 use crate::engine::item::task::Task;
@@ -63,7 +64,7 @@ impl Run {
         {
             under_way.transfer.set_waiting(true);
         }
-        let ready_at = self.records_attempts().then(Instant::now);
+        let ready_at = self.records_attempts().then(clock::now);
         self.put_back(host, task, ready_at);
     }
 

@@ -1,8 +1,9 @@
 //! Files in segments: when other lanes get segments of a file, and what follows when they end.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::clock;
 use crate::engine::item::task::Task;
 use crate::engine::item::{Item, Segments};
 use crate::engine::run::Run;
@@ -57,7 +58,7 @@ impl Run {
         else {
             return;
         };
-        let now = Instant::now();
+        let now = clock::now();
         current.observe(seen(&under_way.transfer, partial, now, observed.is_lossy));
         let mut least = self.options.min_split_size;
         let is_silent = observed.is_silent && self.is_rescued(item, first, may_be_split);
@@ -182,7 +183,7 @@ impl Run {
     /// Looks at how a segment comes: at this speed, in bytes per second.
     pub(crate) fn watch_segment(self: &Arc<Self>, segments: &Segments, speed: f64) {
         segments.record_speed(speed);
-        segments.observe(Instant::now());
+        segments.observe(clock::now());
         self.invite(segments);
     }
 

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Run;
 use super::readers::Readers;
+use crate::clock;
 use crate::event::Event;
 use crate::schedule::{ScheduleEvent, key};
 use crate::sync::lock;
@@ -153,17 +154,17 @@ fn event_of(event: &ScheduleEvent) -> Event {
         ScheduleEvent::HostWaits(host, until, why) => Event::HostWaits {
             host: origin(host),
             why: *why,
-            wait: until.saturating_duration_since(Instant::now()),
+            wait: until.saturating_duration_since(clock::now()),
         },
         ScheduleEvent::HostPaced(host, until, why) => Event::HostPaced {
             host: origin(host),
             why: *why,
-            wait: until.saturating_duration_since(Instant::now()),
+            wait: until.saturating_duration_since(clock::now()),
         },
         ScheduleEvent::ProxyWaits(proxy, until, why) => Event::ProxyWaits {
             proxy: Arc::clone(proxy),
             why: *why,
-            wait: until.saturating_duration_since(Instant::now()),
+            wait: until.saturating_duration_since(clock::now()),
         },
     }
 }

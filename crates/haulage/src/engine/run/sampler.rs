@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::Run;
+use crate::clock;
 use crate::latencies::{Latencies, LatencyCounts};
 use crate::schedule::HostLoad;
 use crate::series::{HostSample, Load, MAX_HOSTS, MAX_SAMPLES, Sample, Series, Totals};
@@ -22,7 +23,7 @@ impl Sampler {
     /// Returns that of a run that begins now.
     pub(crate) fn new() -> Self {
         Self {
-            started: Instant::now(),
+            started: clock::now(),
             series: Arc::new(Mutex::new(Series::new(MAX_SAMPLES))),
             latencies: Arc::new(LatencyCounts::new()),
         }
@@ -53,7 +54,7 @@ impl Run {
     /// Adds a sample if it is time for one.
     pub(crate) fn sample_if_due(&self) {
         if let Some(sampler) = &self.sampler
-            && lock(&sampler.series).is_due(sampler.started.elapsed())
+            && lock(&sampler.series).is_due(clock::elapsed(sampler.started))
         {
             self.sample(sampler);
         }
@@ -86,7 +87,7 @@ impl Run {
             ended,
             failed,
         };
-        lock(&sampler.series).add(sampler.started.elapsed(), totals, load);
+        lock(&sampler.series).add(clock::elapsed(sampler.started), totals, load);
     }
 }
 

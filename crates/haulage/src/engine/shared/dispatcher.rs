@@ -8,7 +8,7 @@ mod reports;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
@@ -19,6 +19,7 @@ use super::host_limits::OwnLimits;
 use super::in_flight::InFlight;
 use super::robots::RobotsGate;
 use super::routes::Routes;
+use crate::clock;
 use crate::fetch::connection::Http2Handle;
 use crate::fetch::connector::Connector;
 use crate::fetch::origin::{self, Origin};
@@ -103,7 +104,7 @@ impl<W: Dispatched> Dispatcher<W> {
         });
         let own_limits = OwnLimits::new(options.hosts.clone());
         Self {
-            schedule: Mutex::new(Schedule::new(caps, total, Instant::now()).connecting_ahead()),
+            schedule: Mutex::new(Schedule::new(caps, total, clock::now()).connecting_ahead()),
             workers,
             next_worker: AtomicUsize::new(0),
             clock: Notify::new(),
@@ -130,7 +131,7 @@ impl<W: Dispatched> Dispatcher<W> {
             schedule.push(host, work.in_flight().run(), work);
         } else {
             let run = work.in_flight().run();
-            schedule.push_later(host, Instant::now() + wait, run, work);
+            schedule.push_later(host, clock::now() + wait, run, work);
         }
         self.hand_out(schedule);
         if !wait.is_zero() {
@@ -235,7 +236,7 @@ impl<W: Dispatched> Dispatcher<W> {
         keep: usize,
         may_go: impl Fn(&W) -> bool,
     ) -> Vec<(Arc<str>, Vec<W>)> {
-        self.lock().take_back(run, Instant::now(), keep, may_go)
+        self.lock().take_back(run, clock::now(), keep, may_go)
     }
 
     /// Returns those of the hosts that have less than `enough` work queued, and may be requested.
@@ -244,7 +245,7 @@ impl<W: Dispatched> Dispatcher<W> {
         hosts: impl Iterator<Item = &'a str>,
         enough: usize,
     ) -> Vec<bool> {
-        let (now, schedule) = (Instant::now(), self.lock());
+        let (now, schedule) = (clock::now(), self.lock());
         hosts
             .map(|host| schedule.is_asked_for_little(host, now, enough))
             .collect()
@@ -292,7 +293,7 @@ impl<W: Dispatched> Dispatcher<W> {
     /// while something goes on, for ever.
     pub(crate) async fn keep_time(&self) {
         loop {
-            let now = Instant::now();
+            let now = clock::now();
             let (due, is_busy) = {
                 let mut schedule = self.lock();
                 schedule.handle_timeout(now);
@@ -337,11 +338,11 @@ impl<W: Dispatched> Dispatcher<W> {
         };
         let hosts = schedule.hosts();
         let key = key::of(connector.route(), origin::key(url));
-        let host = schedule.host(&key, protocol, Instant::now);
+        let host = schedule.host(&key, protocol, clock::now);
         if schedule.hosts() > hosts {
             let own = self.own_limits.of(url);
             if let Some(own) = own {
-                schedule.give_caps(host, own, Instant::now());
+                schedule.give_caps(host, own, clock::now());
             }
             if http == HttpVersion::Http2PriorKnowledge {
                 // One connection is enough.
@@ -350,7 +351,7 @@ impl<W: Dispatched> Dispatcher<W> {
             if work.split() > RunOptions::DEFAULT_SPLIT {
                 let per_host = own.and_then(|own| own.per_host).or(self.per_host);
                 let start = schedule::first(per_host, work.split());
-                schedule.start_with(host, start, Instant::now());
+                schedule.start_with(host, start, clock::now());
             }
             let origin = Origin::of(url);
             if let Some(proxy) = connector.proxy_of(&origin) {
@@ -389,7 +390,7 @@ impl<W: Dispatched> Dispatcher<W> {
     }
 
     fn give_away_slots(&self, schedule: &mut Hosts<W>) {
-        while let Some(grant) = schedule.poll_grant(Instant::now) {
+        while let Some(grant) = schedule.poll_grant(clock::now) {
             let open = match grant {
                 Grant::Resume { lane, lease } => {
                     lease.work.in_flight().begin();

@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::clock;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::origin::Origin;
 use crate::fetch::proxy::task;
@@ -56,7 +57,7 @@ impl Default for ConnectProgress {
     fn default() -> Self {
         Self {
             step: AtomicU8::new(ConnectStep::Begin as u8),
-            began: Instant::now(),
+            began: clock::now(),
             step_began: AtomicU64::new(0),
             spent: Default::default(),
         }
@@ -66,7 +67,7 @@ impl Default for ConnectProgress {
 impl ConnectProgress {
     /// Records that the connection has come to this step.
     pub(super) fn at(&self, step: ConnectStep) {
-        self.at_after(step, self.began.elapsed());
+        self.at_after(step, clock::elapsed(self.began));
     }
 
     /// Records that the connection has come to this step, so long after it began.
@@ -91,7 +92,7 @@ impl ConnectProgress {
 
     /// Returns what each step has taken so far.
     pub(crate) fn timings(&self) -> ConnectTimings {
-        let now = nanos(self.began.elapsed());
+        let now = nanos(clock::elapsed(self.began));
         let running = now.saturating_sub(self.step_began.load(Ordering::Relaxed));
         let of = |steps: &[ConnectStep]| {
             let spent = steps.iter().map(|&step| {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Dispatched, Dispatcher, Hosts, InFlight, count};
+use crate::clock;
 use crate::engine::shared::handover::LaneHandle;
 use crate::error::Error;
 use crate::event::WaitReason;
@@ -50,12 +51,12 @@ impl<W: Dispatched> Dispatcher<W> {
 
     /// Returns when a host may be sent the next request.
     pub(crate) fn may_send(&self, host: HostId) -> Instant {
-        self.lock().may_send(host, Instant::now())
+        self.lock().may_send(host, clock::now())
     }
 
     /// Returns whether a request that has `waited` for this host has to give way to other hosts.
     pub(crate) fn gives_way(&self, host: HostId, waited: Duration) -> bool {
-        self.lock().gives_way(host, waited, Instant::now())
+        self.lock().gives_way(host, waited, clock::now())
     }
 
     /// Returns how a lane without a connection gets one.
@@ -74,7 +75,7 @@ impl<W: Dispatched> Dispatcher<W> {
         let mut schedule = self.lock();
         let trip = connection.round_trip();
         schedule.on_proxy_reached(host);
-        schedule.on_connected(host, trip, Instant::now());
+        schedule.on_connected(host, trip, clock::now());
         match connection {
             Connection::Http1(_) => schedule.on_protocol_known(host, Protocol::Exclusive, None),
             Connection::Http2(shared) => {
@@ -110,7 +111,7 @@ impl<W: Dispatched> Dispatcher<W> {
         error: &Error,
         policy: &RetryPolicy,
     ) -> Option<GivenUp<W>> {
-        let (now, why) = (Instant::now(), WaitReason::of(error, false));
+        let (now, why) = (clock::now(), WaitReason::of(error, false));
         let mut schedule = self.lock();
         let given_up = schedule.on_proxy_failed(host, sent, now, why, policy, fastrand::f64());
         self.hand_out(schedule);
@@ -156,7 +157,7 @@ impl<W: Dispatched> Dispatcher<W> {
     /// Records what came of opening another shared connection; `None` if it could not be had.
     pub(crate) fn on_another_opened(&self, host: HostId, shared: Option<(u64, Http2Handle)>) {
         let mut schedule = self.lock();
-        schedule.on_another_opened(host, shared, Instant::now());
+        schedule.on_another_opened(host, shared, clock::now());
         self.hand_out(schedule);
     }
 
@@ -200,7 +201,7 @@ impl<W: Dispatched> Dispatcher<W> {
         error: &Error,
         policy: &RetryPolicy,
     ) -> Option<(Arc<str>, Vec<W>)> {
-        let now = Instant::now();
+        let now = clock::now();
         let mut schedule = self.lock();
         step_back(&mut schedule, host, overloaded, error, policy);
         let waiting = schedule.on_failure(host, now, policy, fastrand::f64());
@@ -227,7 +228,7 @@ impl<W: Dispatched> Dispatcher<W> {
     /// Records that there are too few descriptors for what is in flight.
     pub(crate) fn on_descriptors_exhausted(&self) {
         let mut schedule = self.lock();
-        schedule.on_descriptors_exhausted(Instant::now());
+        schedule.on_descriptors_exhausted(clock::now());
         self.hand_out(schedule);
     }
 }
@@ -241,7 +242,7 @@ fn step_back<W>(
     error: &Error,
     policy: &RetryPolicy,
 ) {
-    let now = Instant::now();
+    let now = clock::now();
     let asked = error.asked_wait_of_host();
     let asked = asked.filter(|asked| *asked <= policy.max_time);
     schedule.on_trouble(host, WaitReason::of(error, asked.is_some()));
