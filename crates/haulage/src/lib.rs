@@ -78,6 +78,8 @@ mod request_key;
 mod row_location;
 mod schedule;
 mod series;
+#[cfg(test)]
+mod simulation;
 pub mod source;
 mod state;
 mod sync;

@@ -9,7 +9,7 @@ use super::segment::Segment;
 /// Where a body goes in a part that others may write to.
 #[derive(Debug, Clone)]
 pub(crate) struct SegmentSlot {
-    pub(super) assembly: Arc<Assembly>,
+    pub(crate) assembly: Arc<Assembly>,
     pub(crate) segment: Arc<Segment>,
 }
 
@@ -17,7 +17,7 @@ impl SegmentSlot {
     /// Extends the segment as far as needed and possible, and returns how many of `bytes` bytes,
     /// the first of which is for offset `at`, may be written to it. If that is fewer, none of the
     /// bytes that follow may be written either.
-    pub(super) fn admit(&self, at: u64, bytes: u64) -> u64 {
+    pub(crate) fn admit(&self, at: u64, bytes: u64) -> u64 {
         let mut end = self.segment.end();
         while end < at + bytes {
             match self.assembly.extend(&self.segment) {

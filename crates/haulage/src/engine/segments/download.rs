@@ -336,4 +336,6 @@ pub(crate) fn seen(
 }
 
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;

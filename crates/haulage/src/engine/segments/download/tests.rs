@@ -58,7 +58,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn source(nth: usize) -> Source {
+pub(super) fn source(nth: usize) -> Source {
     Source {
         nth,
         listed: HttpUrl::of("http://host.example/a"),
@@ -67,15 +67,16 @@ fn source(nth: usize) -> Source {
     }
 }
 
-fn assembly() -> Arc<Assembly> {
+/// Returns a part of a file of this length.
+pub(super) fn assembly_of(total: u64) -> Arc<Assembly> {
     let identity = Identity {
         url: "http://host.example/a".into(),
         validator: None,
-        total: TOTAL,
+        total,
         is_checked: true,
     };
     let entity = Entity {
-        length: Some(TOTAL),
+        length: Some(total),
         framing: Verified::Length,
         digest: None,
         etag: None,
@@ -104,7 +105,7 @@ struct Model {
 
 impl Model {
     fn new(mirrors: usize, max_segments: usize) -> Self {
-        let (assembly, now) = (assembly(), Instant::now());
+        let (assembly, now) = (assembly_of(TOTAL), Instant::now());
         let own = assembly.begin(0..TOTAL, 0);
         let start = Start {
             sources: Sources::new((source(0), max_segments), (1..=mirrors).map(source)),
