@@ -13,6 +13,8 @@ use std::io;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+#[cfg(test)]
+use crate::sync::by_hand::ByHand;
 use crate::sync::modelled::thread::{self, JoinHandle};
 use crate::sync::modelled::{Condvar, Mutex, MutexGuard, lock};
 
@@ -40,6 +42,9 @@ pub(crate) trait Job: Send + Sync {
 /// then ends the threads, except those that hang.
 pub(crate) struct BlockingPool {
     shared: Arc<Shared>,
+    /// Runs the jobs instead of threads; `None` except in simulations.
+    #[cfg(test)]
+    by_hand: Option<Arc<ByHand>>,
 }
 
 struct Shared {
@@ -98,6 +103,8 @@ impl BlockingPool {
         idle: Duration,
     ) -> Self {
         Self {
+            #[cfg(test)]
+            by_hand: None,
             shared: Arc::new(Shared {
                 name,
                 most_threads,
@@ -112,6 +119,14 @@ impl BlockingPool {
         }
     }
 
+    /// Returns a pool without threads, whose jobs a simulation runs.
+    #[cfg(test)]
+    pub(crate) fn by_hand(hand: &Arc<ByHand>) -> Self {
+        let mut pool = Self::new("simulated", 0);
+        pool.by_hand = Some(Arc::clone(hand));
+        pool
+    }
+
     /// Forgets what is queued, and does not wait for what is running: for calls that nobody needs
     /// any more.
     pub(crate) fn abandon(&mut self) {
@@ -122,6 +137,10 @@ impl BlockingPool {
 
     /// Queues a job. Where no thread can be started, it is run here.
     pub(crate) fn submit(&self, job: Arc<dyn Job>) {
+        #[cfg(test)]
+        if let Some(hand) = &self.by_hand {
+            return hand.add(move || job.run());
+        }
         let mut state = self.shared.lock();
         if state.alive == 0 {
             if self.shared.add_thread(&mut state).is_err() {

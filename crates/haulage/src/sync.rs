@@ -1,5 +1,7 @@
 //! Locking, as everywhere in the library.
 
+#[cfg(test)]
+pub(crate) mod by_hand;
 pub(crate) mod modelled;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

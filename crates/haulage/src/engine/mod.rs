@@ -65,15 +65,21 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use tokio::sync::mpsc::UnboundedSender;
+
 use self::lane::worker::Worker;
 use self::run::Services;
 use self::run::folder::{Folders, Place};
 use self::run::runs::Runs;
+use self::run::work::Work;
+use self::shared::DISK_THREADS;
 use self::shared::dispatcher::Hooks;
+use self::shared::handover::OpenLane;
 use crate::error::{Error, ErrorKind};
 use crate::fetch::connector::{check_interface, read_tls_files};
 use crate::fetch::headers::Headers;
 use crate::options::{Destination, EngineOptions, Environment, Purpose, RunOptions};
+use crate::pool::BlockingPool;
 use crate::request::Row;
 use crate::state::State;
 use crate::sync::lock;
@@ -145,23 +151,9 @@ impl Engine {
         let threads = options.threads.unwrap_or_else(default_threads);
         let (workers, lanes): (Vec<_>, Vec<_>) = (0..threads).map(Worker::new).unzip();
         let runs = Arc::new(Runs::default());
-        let (told, looked_at) = (Arc::clone(&runs), Arc::clone(&runs));
-        let hooks = Hooks {
-            tell: Box::new(move |event| told.tell(&event)),
-            look: Box::new(move || {
-                let reads_on = looked_at.read_on();
-                looked_at.sample() || reads_on
-            }),
-        };
-        let services = Arc::new(Services::start(&options, lanes, hooks));
+        let pool = BlockingPool::new("haulage-disk", DISK_THREADS);
         // From here on, dropping it ends the threads that have started.
-        let mut inner = Inner {
-            services,
-            runs,
-            folders: Arc::default(),
-            last_headers: Mutex::default(),
-            threads: Vec::new(),
-        };
+        let mut inner = Inner::new(&options, pool, lanes, runs);
         for worker in workers {
             let started = worker.start(Arc::clone(&inner.services));
             inner.threads.push(started.map_err(no_thread)?);
@@ -277,6 +269,30 @@ impl Engine {
 }
 
 impl Inner {
+    /// Returns an engine without threads, whose lanes live on these workers.
+    fn new(
+        options: &EngineOptions,
+        pool: BlockingPool,
+        lanes: Vec<UnboundedSender<OpenLane<Work>>>,
+        runs: Arc<Runs>,
+    ) -> Self {
+        let (told, looked_at) = (Arc::clone(&runs), Arc::clone(&runs));
+        let hooks = Hooks {
+            tell: Box::new(move |event| told.tell(&event)),
+            look: Box::new(move || {
+                let reads_on = looked_at.read_on();
+                looked_at.sample() || reads_on
+            }),
+        };
+        Self {
+            services: Arc::new(Services::start(options, pool, lanes, hooks)),
+            runs,
+            folders: Arc::default(),
+            last_headers: Mutex::default(),
+            threads: Vec::new(),
+        }
+    }
+
     /// Returns the headers that a run sends. Runs that send the same share them.
     fn headers(&self, options: &RunOptions) -> Result<Arc<Headers>, Error> {
         let mut last = lock(&self.last_headers);
@@ -328,6 +344,8 @@ fn no_thread(cause: std::io::Error) -> Error {
 
 #[cfg(test)]
 mod rebinding;
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -23,6 +23,8 @@ use super::addresses::Addresses;
 use super::connection::Connection;
 use super::dns::Resolver;
 use super::http1::{Http1, Stream};
+#[cfg(test)]
+use super::memory::Network;
 use super::open_count::OpenCount;
 use super::origin::{Name, Origin};
 use super::proxy::{Forward, Gateway};
@@ -84,6 +86,9 @@ pub(crate) struct Connector {
     budget: Arc<Budget>,
     /// Counts the connections of all routes.
     open: OpenCount,
+    /// Opens connections in memory; `None` except in simulations.
+    #[cfg(test)]
+    network: Option<Arc<dyn Network>>,
 }
 
 impl Connector {
@@ -105,6 +110,18 @@ impl Connector {
             numbers: AtomicU64::new(0),
             budget: Arc::clone(&uses.budget),
             open: uses.open.clone(),
+            #[cfg(test)]
+            network: None,
+        }
+    }
+
+    /// Returns this connector with connections to the servers of a simulation.
+    #[cfg(test)]
+    pub(crate) fn over(self, network: &Arc<impl Network + 'static>) -> Self {
+        let network = Arc::clone(network);
+        Self {
+            network: Some(network),
+            ..self
         }
     }
 
@@ -182,6 +199,13 @@ impl Connector {
         worker: usize,
         progress: &ConnectProgress,
     ) -> Result<Connection, Error> {
+        #[cfg(test)]
+        if let Some(network) = &self.network {
+            let dialled = clock::now();
+            let connected = network.connect(origin).await;
+            let stream = connected.map_err(|cause| connect_failed(&origin.to_string(), cause))?;
+            return Ok(self.http1(Stream::Memory(stream), clock::elapsed(dialled), None));
+        }
         match &self.gateway {
             // Apart, so that a lane without a proxy has no room for it.
             Some(gateway) if let Some(proxy) = gateway.proxies.of(origin) => {
@@ -339,8 +363,8 @@ impl Connector {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         let path = http2::Path {
             round_trip,
-            socket: Socket::of(stream.tcp()),
-            peer: stream.tcp().peer_addr().ok(),
+            socket: stream.tcp().and_then(Socket::of),
+            peer: stream.tcp().and_then(|tcp| tcp.peer_addr().ok()),
             opened: self.open.opened(),
         };
         let shared = http2::open(stream, number, worker, path, Arc::clone(&self.budget)).await?;

@@ -15,6 +15,8 @@ pub(crate) mod http1;
 mod http2;
 pub(crate) mod idle;
 mod interface;
+#[cfg(test)]
+pub(crate) mod memory;
 pub(crate) mod open_count;
 pub(crate) mod origin;
 pub(crate) mod proxy;

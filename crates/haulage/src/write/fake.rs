@@ -447,10 +447,10 @@ impl PartFile for FakePart {
         if bytes[0].starts_with(HANGS) {
             state = self.0.hang(state);
         }
-        let all: Vec<u8> = bytes
-            .iter()
-            .flat_map(|slice| slice.iter().copied())
-            .collect();
+        let mut all = Vec::new();
+        for slice in bytes {
+            all.extend_from_slice(slice);
+        }
         let taken = all.len().min(state.short_writes.unwrap_or(usize::MAX));
         let part = state.parts.get_mut(&self.1).unwrap();
         put(part, self.2, &all[..taken]);

@@ -200,6 +200,7 @@ impl Link {
     /// if no work came.
     pub(crate) async fn wait(&mut self) -> Option<Lease<Work>> {
         tokio::select! {
+            biased;
             () = self.handle.called() => return self.handle.take(),
             () = self.idle.sleep(KEEP_IDLE) => self.trace_closed("it was idle for too long"),
             () = Connection::ended(&mut self.connection) => {

@@ -146,8 +146,9 @@ impl Watch {
         let mut brings = pin!(brings);
         loop {
             tokio::select! {
-                brought = &mut brings => return brought.map(Some),
+                biased;
                 _ = self.interval.tick() => self.look(run, owner),
+                brought = &mut brings => return brought.map(Some),
             }
             if !self.slot.try_extend() {
                 return Ok(None);

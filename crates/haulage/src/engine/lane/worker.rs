@@ -35,7 +35,8 @@ impl Worker {
             .spawn(move || runtime.block_on(self.run(services)))
     }
 
-    async fn run(mut self, services: Arc<Services>) {
+    /// Opens lanes, until the engine ends.
+    pub(crate) async fn run(mut self, services: Arc<Services>) {
         if self.number == 0 {
             let services = Arc::clone(&services);
             tokio::spawn(async move { services.dispatcher.keep_time().await });
@@ -43,6 +44,7 @@ impl Worker {
         let closing = services.closing.clone();
         loop {
             tokio::select! {
+                biased;
                 () = closing.cancelled() => return,
                 opened = self.lanes.recv() => match opened {
                     Some(open) => {

@@ -5,6 +5,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 use std::{io, thread};
 
+#[cfg(test)]
+use crate::sync::by_hand::ByHand;
 use crate::sync::lock;
 
 /// How long an idle thread waits for another list: to start a thread costs more than to read a
@@ -19,6 +21,9 @@ pub(crate) trait Read: Send + Sync + 'static {
 
 /// Threads that read.
 pub(crate) struct Readers<R> {
+    /// Reads instead of threads; `None` except in simulations.
+    #[cfg(test)]
+    by_hand: Option<Arc<ByHand>>,
     state: Mutex<State<R>>,
     /// Notified when there is something to read, or when the threads are to end.
     work: Condvar,
@@ -37,6 +42,8 @@ struct State<R> {
 impl<R> Default for Readers<R> {
     fn default() -> Self {
         Self {
+            #[cfg(test)]
+            by_hand: None,
             state: Mutex::new(State {
                 waiting: VecDeque::new(),
                 threads: 0,
@@ -50,12 +57,26 @@ impl<R> Default for Readers<R> {
 }
 
 impl<R: Read> Readers<R> {
+    /// Returns readers without threads, for which a simulation reads.
+    #[cfg(test)]
+    pub(crate) fn by_hand(hand: &Arc<ByHand>) -> Self {
+        Self {
+            by_hand: Some(Arc::clone(hand)),
+            ..Self::default()
+        }
+    }
+
     /// Reads something, on a thread that is idle or on a new one: none waits for another, which may
     /// be held up by its source.
     ///
     /// # Errors
     /// When no thread can be started.
     pub(crate) fn submit(self: &Arc<Self>, what: Arc<R>) -> io::Result<()> {
+        #[cfg(test)]
+        if let Some(hand) = &self.by_hand {
+            hand.add(move || what.read());
+            return Ok(());
+        }
         let mut state = lock(&self.state);
         state.waiting.push_back(what);
         if state.idle >= state.waiting.len() {

@@ -1,6 +1,6 @@
 //! The runs of an engine.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -10,6 +10,8 @@ use super::readers::Readers;
 use crate::clock;
 use crate::event::Event;
 use crate::schedule::{ScheduleEvent, key};
+#[cfg(test)]
+use crate::sync::by_hand::ByHand;
 use crate::sync::lock;
 use crate::trace::SCHEDULE;
 
@@ -26,7 +28,8 @@ pub(crate) struct Runs {
 
 #[derive(Default)]
 struct State {
-    all: HashMap<u64, Weak<Run>>,
+    /// By their numbers, so that what is told to all of them has one order.
+    all: BTreeMap<u64, Weak<Run>>,
     /// Runs that read on when there is room for more rows.
     stalled: Vec<Arc<Run>>,
     /// Runs that are sampled.
@@ -34,6 +37,15 @@ struct State {
 }
 
 impl Runs {
+    /// Returns the runs of an engine whose lists a simulation reads.
+    #[cfg(test)]
+    pub(crate) fn by_hand(hand: &Arc<ByHand>) -> Self {
+        Self {
+            readers: Arc::new(Readers::by_hand(hand)),
+            ..Self::default()
+        }
+    }
+
     /// Returns the number of the next run.
     pub(crate) fn number(&self) -> u64 {
         self.next.fetch_add(1, Ordering::Relaxed)

@@ -311,6 +311,7 @@ impl<W: Dispatched> Dispatcher<W> {
                 }
             };
             tokio::select! {
+                biased;
                 () = is_time => {}
                 () = self.clock.notified() => {}
             }
@@ -320,6 +321,13 @@ impl<W: Dispatched> Dispatcher<W> {
     /// Makes the clock look at hosts and runs.
     pub(crate) fn wake_clock(&self) {
         self.clock.notify_one();
+    }
+
+    /// Returns whether a slot is free for work that may begin: then somebody has forgotten to give
+    /// it away.
+    #[cfg(test)]
+    pub(crate) fn has_forgotten_work(&self) -> bool {
+        self.lock().poll_grant(clock::now).is_some()
     }
 
     fn lock(&self) -> MutexGuard<'_, Hosts<W>> {

@@ -25,7 +25,7 @@ use crate::pool::BlockingPool;
 use crate::throttle::RateLimits;
 
 /// The most disk threads, when the disk hangs.
-const DISK_THREADS: usize = 16;
+pub(crate) const DISK_THREADS: usize = 16;
 
 /// What all runs of an engine share. Work of theirs is a `W`.
 pub(crate) struct Services<W> {
@@ -42,13 +42,15 @@ pub(crate) struct Services<W> {
 }
 
 impl<W: Dispatched + Send + 'static> Services<W> {
-    /// Starts the services of an engine whose lanes live on these workers.
+    /// Starts the services of an engine whose lanes live on these workers, with a pool for calls
+    /// that block.
     pub(crate) fn start(
         options: &EngineOptions,
+        pool: BlockingPool,
         workers: Vec<UnboundedSender<OpenLane<W>>>,
         hooks: Hooks,
     ) -> Self {
-        let pool = Arc::new(BlockingPool::new("haulage-disk", DISK_THREADS));
+        let pool = Arc::new(pool);
         let rates = Arc::new(RateLimits::new(
             options.limit_rate,
             options.limit_rate_per_host,

@@ -1,6 +1,6 @@
 //! What hosts allow in their robots.txt (RFC 9309), and what waits until that is known.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,7 +20,7 @@ const MAX_ASKERS: usize = 64;
 
 /// Those who ask. What a robots.txt says depends on the name by which it addresses them; whether it
 /// can be had, on the route: its proxy may be dead, or its addresses may not be allowed.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Asker {
     pub(crate) name: Arc<str>,
     /// The number of their route.
@@ -34,8 +34,8 @@ pub(crate) struct RobotsGate<T> {
     state: Mutex<State<T>>,
 }
 
-/// By the asker, then by the origin.
-type State<T> = HashMap<Asker, HashMap<Box<str>, Host<T>>>;
+/// By the asker, then by the origin: what is withdrawn at several has one order.
+type State<T> = BTreeMap<Asker, BTreeMap<Box<str>, Host<T>>>;
 
 enum Host<T> {
     /// It is being requested on behalf of one of these, which wait for it.
@@ -91,7 +91,7 @@ impl<T> RobotsGate<T> {
                 let is_asked = |host: &Host<T>| matches!(host, Host::Asked(_));
                 state.retain(|_, hosts| hosts.values().any(is_asked));
             }
-            state.insert(asker.clone(), HashMap::new());
+            state.insert(asker.clone(), BTreeMap::new());
         }
         let Some(hosts) = state.get_mut(asker) else {
             return Gate::Go(work);

@@ -113,7 +113,7 @@ impl Http1 {
 
     /// Returns the address at the other end: that of a proxy, if there is one.
     pub(super) fn peer(&self) -> Option<SocketAddr> {
-        self.stream.tcp().peer_addr().ok()
+        self.stream.tcp()?.peer_addr().ok()
     }
 
     /// Returns what a round trip took when the connection was opened.
@@ -340,6 +340,8 @@ impl Http1 {
         match &self.stream {
             Stream::Plain(stream) => Ok(stream.as_fd().try_clone_to_owned()?.into()),
             Stream::Tls(_) | Stream::Nested(_) => Err(io::ErrorKind::Unsupported.into()),
+            #[cfg(test)]
+            Stream::Memory(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 
@@ -355,7 +357,7 @@ impl Http1 {
     }
 
     fn held_socket(&self) -> Option<Socket> {
-        Socket::of(self.stream.tcp())
+        Socket::of(self.stream.tcp()?)
     }
 
     /// Notes that this number of bytes of a body was taken from the socket.

@@ -8,6 +8,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+#[cfg(test)]
+use crate::fetch::memory::MemoryStream;
 use crate::raw_connection::RawConnection;
 
 pub(in crate::fetch) enum Stream {
@@ -15,15 +17,20 @@ pub(in crate::fetch) enum Stream {
     Tls(Box<TlsStream<TcpStream>>),
     /// TLS to a server, within TLS to a proxy.
     Nested(Box<TlsStream<Stream>>),
+    /// To a server of a simulation.
+    #[cfg(test)]
+    Memory(MemoryStream),
 }
 
 impl Stream {
-    /// Returns what it is at the bottom.
-    pub(in crate::fetch) fn tcp(&self) -> &TcpStream {
+    /// Returns what it is at the bottom; `None` in a simulation.
+    pub(in crate::fetch) fn tcp(&self) -> Option<&TcpStream> {
         match self {
-            Self::Plain(stream) => stream,
-            Self::Tls(stream) => stream.get_ref().0,
+            Self::Plain(stream) => Some(stream),
+            Self::Tls(stream) => Some(stream.get_ref().0),
             Self::Nested(stream) => stream.get_ref().0.tcp(),
+            #[cfg(test)]
+            Self::Memory(_) => None,
         }
     }
 
@@ -33,12 +40,19 @@ impl Stream {
             Self::Plain(_) => None,
             Self::Tls(stream) => stream.get_ref().1.alpn_protocol(),
             Self::Nested(stream) => stream.get_ref().1.alpn_protocol(),
+            #[cfg(test)]
+            Self::Memory(_) => None,
         }
     }
 
     /// Returns whether [`into_raw`](Self::into_raw) succeeds.
     pub(super) fn can_become_raw(&self) -> bool {
-        !matches!(self, Self::Nested(_))
+        match self {
+            Self::Plain(_) | Self::Tls(_) => true,
+            Self::Nested(_) => false,
+            #[cfg(test)]
+            Self::Memory(_) => false,
+        }
     }
 
     /// Converts it for a blocking reader. Fails with `Unsupported` for TLS within TLS.
@@ -54,6 +68,8 @@ impl Stream {
                 })
             }
             Self::Nested(_) => Err(io::ErrorKind::Unsupported.into()),
+            #[cfg(test)]
+            Self::Memory(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 }
@@ -68,6 +84,8 @@ impl AsyncRead for Stream {
             Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
             Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
             Self::Nested(stream) => Pin::new(stream).poll_read(context, buffer),
+            #[cfg(test)]
+            Self::Memory(stream) => Pin::new(stream).poll_read(context, buffer),
         }
     }
 }
@@ -82,6 +100,8 @@ impl AsyncWrite for Stream {
             Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
             Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
             Self::Nested(stream) => Pin::new(stream).poll_write(context, bytes),
+            #[cfg(test)]
+            Self::Memory(stream) => Pin::new(stream).poll_write(context, bytes),
         }
     }
 
@@ -90,6 +110,8 @@ impl AsyncWrite for Stream {
             Self::Plain(stream) => Pin::new(stream).poll_flush(context),
             Self::Tls(stream) => Pin::new(stream).poll_flush(context),
             Self::Nested(stream) => Pin::new(stream).poll_flush(context),
+            #[cfg(test)]
+            Self::Memory(stream) => Pin::new(stream).poll_flush(context),
         }
     }
 
@@ -98,6 +120,8 @@ impl AsyncWrite for Stream {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(context),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
             Self::Nested(stream) => Pin::new(stream).poll_shutdown(context),
+            #[cfg(test)]
+            Self::Memory(stream) => Pin::new(stream).poll_shutdown(context),
         }
     }
 
@@ -110,6 +134,8 @@ impl AsyncWrite for Stream {
             Self::Plain(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
             Self::Tls(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
             Self::Nested(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
+            #[cfg(test)]
+            Self::Memory(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
         }
     }
 
@@ -118,6 +144,8 @@ impl AsyncWrite for Stream {
             Self::Plain(stream) => stream.is_write_vectored(),
             Self::Tls(stream) => stream.is_write_vectored(),
             Self::Nested(stream) => stream.is_write_vectored(),
+            #[cfg(test)]
+            Self::Memory(stream) => stream.is_write_vectored(),
         }
     }
 }
