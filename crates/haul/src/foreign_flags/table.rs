@@ -162,7 +162,7 @@ const FOREIGN_FLAGS: &[ForeignFlag] = &[
     // What haul does anyway.
     accept(&["-L", "--location"]),
     accept(&["-O", "--remote-name", "--remote-name-all"]),
-    accept(&["-c", "--continue", "--always-resume"]),
+    accept(&["-c", "--continue", "--always-resume", "--resume"]),
     accept(&["--no-clobber"]),
     accept(&["-Z", "--parallel", "--parallel-immediate", "--force-sequential"]),
     accept(&["-f", "--fail", "--fail-with-body"]),
@@ -229,7 +229,7 @@ const FOREIGN_FLAGS: &[ForeignFlag] = &[
     // Speed and concurrency.
     same(&["--max-connection-per-server"], "-s {N} --per-host {N}"),
     same(&["--num-connections"], "-s {N} --per-host {N}"),
-    same(&["--max-concurrent-downloads", "--parallel-max", "--max-threads", "--concurrent-downloads"], "-j {N}"),
+    same(&["--max-concurrent-downloads", "--parallel-max", "--max-threads", "--concurrent-downloads", "--threads"], "-j {N}"),
     same(&["--connections", "--parallel-max-host"], "--per-host {N}"),
     same(&["--chunk-size", "--piece-length", "--min-segment-size"], "--min-split-size {SIZE}"),
     same(&["--max-overall-download-limit", "--bwlimit", "--rate-limit", "--max-speed"], "--limit-rate {RATE}"),
@@ -282,7 +282,7 @@ const FOREIGN_FLAGS: &[ForeignFlag] = &[
 
     // Logins, cookies.
     valued(tell(&["--http-user", "--http-passwd", "--http-password", "--password"], "haul takes both at once: -u USER:PASSWORD")),
-    valued(tell(&["--oauth2-bearer"], "haul reads the token from a file, so that other users do not see it: --bearer-file FILE")),
+    valued(tell(&["--oauth2-bearer", "--bearer", "--token"], "haul reads the token from a file, so that other users do not see it: --bearer-file FILE")),
     tell(&["--ask-password"], "haul asks for the password when -u USER has none"),
     tell(&["--digest", "--anyauth"], "haul sends Basic, and Digest when a server asks for it; leave it out"),
     tell(&["--ntlm", "--negotiate"], SCHEMES),

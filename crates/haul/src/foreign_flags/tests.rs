@@ -238,6 +238,8 @@ fn what_haul_cannot_do_is_said_plainly() {
         ("-w %{http_code} http://a/", "--results FILE.jsonl"),
         ("--netrc-path=x http://a/", "--netrc-file x"),
         ("--oauth2-bearer T0KEN http://a/", "--bearer-file FILE"),
+        ("--token T0KEN http://a/", "--bearer-file FILE"),
+        ("--threads 4 http://a/", "-j 4"),
         ("--ntlm http://a/", "Digest"),
         ("-C 1000 http://a/", "resumes by itself"),
         ("--continue-at 1000 http://a/", "resumes by itself"),
