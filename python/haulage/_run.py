@@ -555,7 +555,7 @@ class Run:
 
 def check_folder(dest: Path | None) -> None:
     """Raises DestinationError for a URL: it would be a folder called ``s3:``."""
-    if dest is not None and re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", os.fsdecode(dest)):
+    if dest is not None and re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", os.fsdecode(dest)):
         raise DestinationError(f"dest {os.fsdecode(dest)!r} is a URL, and files go into folders")
 
 

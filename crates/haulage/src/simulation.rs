@@ -6,8 +6,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// each is virtual: it stands still while there is something to do. Says which seed has failed.
 pub(crate) fn for_each_seed<F: Future<Output = ()>>(seeds: u64, simulate: impl Fn(u64) -> F) {
     let seed = std::env::var("HAULAGE_SEED").ok();
-    let seeds = match seed.and_then(|seed| seed.parse().ok()) {
-        Some(seed) => seed..seed + 1,
+    let seeds = match seed {
+        Some(seed) => {
+            let seed: u64 = seed.parse().unwrap();
+            seed..seed + 1
+        }
         None => 0..seeds,
     };
     for seed in seeds {

@@ -500,7 +500,7 @@ pub(crate) struct Download {
     /// Minimum size of a remainder to split, such as 500K, 16M, 1G
     ///
     /// Connections that are open and have nothing else to do split smaller ones, down to 1/32 of
-    /// this size.
+    /// this size, and take over the rest of a response that has stopped.
     #[arg(
         long, value_name = "SIZE",
         default_value_t = Size(RunOptions::DEFAULT_MIN_SPLIT_SIZE),

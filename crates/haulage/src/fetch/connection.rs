@@ -48,6 +48,14 @@ impl Connection {
         }
     }
 
+    /// Returns whether another request could be sent, unless the server has closed it meanwhile.
+    pub(crate) fn is_free(&self) -> bool {
+        match self {
+            Self::Http1(http1) => http1.is_free(),
+            Self::Http2(_) => true,
+        }
+    }
+
     /// Waits until the server closes an idle connection; for ever if there is none. Drops a
     /// connection that takes no further request at once.
     pub(crate) async fn ended(connection: &mut Option<Self>) {

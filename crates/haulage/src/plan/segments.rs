@@ -12,6 +12,9 @@ const CRAWLS_FOR: f64 = 0.5;
 /// The part of the minimum size that connections which are open and idle may split.
 const LEAST_OF_IDLE: u64 = 32;
 
+/// Bytes of the longest rest of a silent response that another connection takes over.
+pub(crate) const MAX_SILENT: u64 = 512 << 10;
+
 /// Returns how many bytes a range must have at least so that idle connections split it, where
 /// others do from `least` on.
 pub(crate) fn least_of_idle(least: u64) -> u64 {

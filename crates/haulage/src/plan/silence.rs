@@ -13,6 +13,11 @@ const MIN_LOOKS: u32 = 5;
 /// A pause counts as silence once it is longer than this number of times the longest one before:
 /// some servers send in bursts.
 const LONGER: u32 = 2;
+/// Bytes that would have come in the pause, at the average speed of the response: what comes over
+/// TLS can be read only in records of up to 16 KiB, and slow servers send in pieces too.
+const MIN_BYTES: u64 = 32 << 10;
+/// Every so many looks it is said again that a response is silent.
+const AGAIN: u32 = 4;
 
 /// Returns the time between two looks at a small response, for a path with this round trip.
 pub(crate) fn interval(round_trip: Duration) -> Duration {
@@ -24,11 +29,13 @@ pub(crate) fn interval(round_trip: Duration) -> Duration {
 pub(crate) struct Silence {
     /// Bytes received at the last look.
     bytes: u64,
+    /// All looks.
+    all: u32,
     /// Looks in a row at which nothing had come.
     looks: u32,
     /// The most looks in a row, of pauses that have ended.
     longest: u32,
-    /// Looks that are silence.
+    /// Looks in a row that are silence.
     most: u32,
 }
 
@@ -44,21 +51,27 @@ impl Silence {
         let most = 1 + silent.ceil() as u32;
         Self {
             bytes: 0,
+            all: 0,
             looks: 0,
             longest: 0,
             most: most.max(MIN_LOOKS),
         }
     }
 
-    /// Notes that this number of bytes has come. Returns whether the response is silent.
+    /// Notes that this number of bytes of the response has come. Returns whether it is silent, not
+    /// at each look, but from time to time. A response of which nothing has come is not: its server
+    /// may be preparing it.
     pub(crate) fn look(&mut self, bytes: u64) -> bool {
-        if std::mem::replace(&mut self.bytes, bytes) == bytes {
-            self.looks += 1;
-        } else {
+        self.all += 1;
+        if std::mem::replace(&mut self.bytes, bytes) != bytes {
             self.longest = self.longest.max(self.looks);
             self.looks = 0;
+            return false;
         }
-        self.looks >= self.most.max(LONGER * self.longest + 1)
+        self.looks += 1;
+        let most = self.most.max(LONGER * self.longest + 1);
+        let expected = bytes * u64::from(self.looks) / u64::from(self.all);
+        self.looks >= most && (self.looks - most).is_multiple_of(AGAIN) && expected >= MIN_BYTES
     }
 }
 
@@ -70,6 +83,8 @@ mod tests {
         let round_trip = Duration::from_millis(round_trip);
         Silence::new(round_trip, interval(round_trip))
     }
+
+    const BYTES: u64 = 100 << 10;
 
     /// Returns after how many looks in a row without a byte it is silent.
     fn looks(silence: &mut Silence, bytes: u64) -> u32 {
@@ -83,7 +98,7 @@ mod tests {
             let mut silence = silence(round_trip);
             let between = interval(Duration::from_millis(round_trip));
             // Up to one look follows right after the last byte.
-            let lasted = between * (looks(&mut silence, 7) - 1);
+            let lasted = between * (looks(&mut silence, BYTES) - 1);
             assert_eq!(lasted, Duration::from_millis(least), "{round_trip}");
         }
     }
@@ -92,18 +107,42 @@ mod tests {
     fn silence_takes_as_long_where_looks_are_more_frequent() {
         let between = Duration::from_millis(25);
         let mut silence = Silence::new(Duration::from_millis(100), between);
-        assert_eq!(looks(&mut silence, 7), 13);
+        assert_eq!(looks(&mut silence, BYTES), 13);
     }
 
     #[test]
     fn silence_is_longer_than_twice_the_pauses_before() {
         let mut silence = silence(20);
-        for bytes in 1..4 {
+        for piece in 1..4 {
             for _ in 0..4 {
-                assert!(!silence.look(bytes));
+                assert!(!silence.look(piece * BYTES));
             }
         }
         // The first look of each four had seen more bytes.
-        assert_eq!(looks(&mut silence, 9), 7);
+        assert_eq!(looks(&mut silence, 4 * BYTES), 7);
+    }
+
+    #[test]
+    fn response_without_a_byte_is_not_silent() {
+        assert_eq!(looks(&mut silence(20), 0), u32::MAX);
+    }
+
+    #[test]
+    fn pause_of_a_slow_response_is_silence_only_beyond_two_records() {
+        // 2 KiB come between two looks.
+        let mut silence = silence(1);
+        for look in 1..100 {
+            assert!(!silence.look(look * (2 << 10)));
+        }
+        let until = looks(&mut silence, 200 << 10);
+        assert!((16..25).contains(&until), "{until}");
+    }
+
+    #[test]
+    fn silence_is_told_again_from_time_to_time() {
+        let mut silence = silence(20);
+        silence.look(BYTES);
+        let told: Vec<u32> = (1..15).filter(|_| silence.look(BYTES)).collect();
+        assert_eq!(told, [5, 9, 13]);
     }
 }

@@ -29,6 +29,8 @@ pub(crate) enum ScheduleEvent {
 pub(crate) struct Observation {
     /// It has answered as it should.
     pub(crate) is_ok: bool,
+    /// Its connection takes another request.
+    pub(crate) is_open: bool,
     /// How long the first byte of that answer took.
     pub(crate) latency: Option<Duration>,
     pub(crate) now: Instant,

@@ -145,8 +145,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         self.end_ahead(id);
         let host = &mut self.hosts[id.0];
         if self.idle < self.caps.idle && host.lanes <= host.most_lanes() {
-            // Those that have had answers are quicker.
-            host.idle.insert(0, lane.clone());
+            host.idle.push_unused(lane.clone());
             self.idle += 1;
             self.offer(id);
             true

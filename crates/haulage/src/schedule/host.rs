@@ -7,6 +7,7 @@ use super::breaker::Breaker;
 use super::host_caps::HostCaps;
 use super::host_limit::ANSWER;
 use super::host_limit::HostLimit;
+use super::idle::IdleLanes;
 use super::lines::Lines;
 use super::overcommit::Overcommit;
 use super::pacer::Pacer;
@@ -97,7 +98,7 @@ pub(super) struct Host<W, L, S> {
     pub(super) queue: Lines<W>,
     /// Lanes that wait with their connection, the most recent last: it is the likeliest to be open
     /// still.
-    pub(super) idle: Vec<L>,
+    pub(super) idle: IdleLanes<L>,
     /// Hosts of the same origin, by other routes.
     pub(super) siblings: Vec<HostId>,
     /// What it has in common with other hosts on the way to them; `None` if nothing.
@@ -162,7 +163,7 @@ impl<W, L, S> Host<W, L, S> {
         Self {
             key,
             queue: Lines::new(),
-            idle: Vec::new(),
+            idle: IdleLanes::default(),
             siblings: Vec::new(),
             gate: None,
             proxy: None,

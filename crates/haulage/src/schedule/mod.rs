@@ -15,6 +15,7 @@ mod global_limit;
 mod host;
 mod host_caps;
 mod host_limit;
+mod idle;
 pub(crate) mod key;
 mod later;
 mod lines;
@@ -324,7 +325,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
     /// piece of work.
     pub(crate) fn has_idle(&self, key: &str) -> bool {
         let host = self.by_key.get(key).map(|id| &self.hosts[id.0]);
-        host.is_some_and(|host| !host.idle.is_empty()) && self.spare(key) > 0
+        host.is_some_and(|host| host.idle.have_open()) && self.spare(key) > 0
     }
 
     /// Returns whether nothing is in flight.
@@ -505,7 +506,7 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         }
         let host = &mut self.hosts[id.0];
         if is_proven && self.idle < self.caps.idle && host.lanes <= host.most_lanes() {
-            host.idle.push(lane.clone());
+            host.idle.push(lane.clone(), observed.is_open);
             self.idle += 1;
             self.offer(id);
             Next::Idle
@@ -522,10 +523,9 @@ impl<W, L: Clone + PartialEq, S: Clone> Schedule<W, L, S> {
         let Some(host) = self.hosts.get_mut(id.0) else {
             return false;
         };
-        let Some(at) = host.idle.iter().position(|idle| idle == lane) else {
+        if !host.idle.remove(lane) {
             return false;
-        };
-        host.idle.remove(at);
+        }
         self.idle -= 1;
         self.close_lane(id);
         true

@@ -73,6 +73,7 @@ fn push_later(schedule: &mut Plain, host: &str, at: Instant, work: u32) {
 /// Returns what a lane has observed of a host that has answered as it should, or not.
 fn observed(is_ok: bool) -> Observation {
     Observation {
+        is_open: true,
         is_ok,
         latency: None,
         now: Instant::now(),

@@ -172,7 +172,8 @@ impl Bytes {
             SegmentChoice::Free(range) => Some(Segment::new(range, source).of_range_request()),
             SegmentChoice::OfRest(nth, range) => {
                 self.segments[nth].stop_at(range.start);
-                let is_all = range.start == others[nth].rest.start;
+                // What is silent may still deliver its rest, if that comes before another response.
+                let is_all = range.start == others[nth].rest.start && !others[nth].is_silent;
                 let segment = Segment::new(range, source).of_range_request();
                 Some(if is_all {
                     segment.taking_over()
@@ -337,6 +338,13 @@ impl Assembly {
         }
         segment.answered();
         true
+    }
+
+    /// Returns whether another response delivers, or has delivered, what follows the end of a
+    /// segment.
+    pub(super) fn has_successor(&self, own: &Segment) -> bool {
+        let (bytes, end) = (self.lock(), own.end());
+        end < own.response_end() && bytes.next_claimed(end, self.identity.total) == end
     }
 
     /// Extends a segment that has come to its end while its response goes on. It reclaims

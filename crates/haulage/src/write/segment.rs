@@ -119,9 +119,13 @@ impl Segment {
     pub(super) fn received(&self, bytes: u64) {
         self.received
             .fetch_max(self.start + bytes, Ordering::AcqRel);
+        if self.is_silent() {
+            self.set_silent(false);
+        }
     }
 
-    /// Notes whether others are to deliver its rest, since it is small and nothing of it comes.
+    /// Notes whether another response is to deliver its rest, since it is small and nothing of it
+    /// comes. Ends with the next byte that does come.
     pub(crate) fn set_silent(&self, is_silent: bool) {
         self.is_silent.store(is_silent, Ordering::Relaxed);
     }
@@ -209,6 +213,12 @@ impl Segment {
     /// [`waited`](Self::waited).
     pub(super) fn begin_direct_copy(&self) {
         let _ = self.direct_since.set(clock::now());
+    }
+
+    /// Returns whether its bytes are copied directly to the file. Then it is known only late that
+    /// they have come.
+    pub(crate) fn is_copied_directly(&self) -> bool {
+        self.direct_since.get().is_some()
     }
 
     /// Notes how long it has waited for its server.

@@ -28,6 +28,12 @@ impl SegmentSlot {
         bytes
     }
 
+    /// Returns whether its response is still of use: its segment is not complete, or, where it is
+    /// silent, nobody has a response for its rest yet. Extends the segment if it is at its end.
+    pub(crate) fn is_needed(&self) -> bool {
+        self.segment.is_silent() && !self.assembly.has_successor(&self.segment) || self.try_extend()
+    }
+
     /// Extends the segment if it is at its end. Returns whether anything is still to come.
     pub(crate) fn try_extend(&self) -> bool {
         !self.segment.missing().is_empty() || self.assembly.extend(&self.segment).is_some()

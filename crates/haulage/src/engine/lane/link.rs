@@ -158,6 +158,7 @@ impl Link {
     pub(crate) fn observation(&self, is_ok: bool) -> Observation {
         Observation {
             is_ok,
+            is_open: self.connection.as_ref().is_some_and(Connection::is_free),
             latency: self
                 .latency()
                 .filter(|_| self.first_response != FirstResponse::Counted),

@@ -82,6 +82,9 @@ impl Attempt<'_> {
         }
         let least = segments::least_of_idle(options.min_split_size);
         let is_small = slot.segment.left() < least && slot.segment.start() == 0;
+        if is_small && !may_be_split {
+            return None;
+        }
         let round_trip = self.round_trip();
         let between = if is_small {
             silence::interval(round_trip)
@@ -150,7 +153,7 @@ impl Watch {
                 _ = self.interval.tick() => self.look(run, owner),
                 brought = &mut brings => return brought.map(Some),
             }
-            if !self.slot.try_extend() {
+            if !self.slot.is_needed() {
                 return Ok(None);
             }
         }
@@ -159,12 +162,11 @@ impl Watch {
     fn look(&mut self, run: &Arc<Run>, owner: &mut BodyOwner<'_>) {
         let segment = &self.slot.segment;
         let has_looked = std::mem::replace(&mut self.has_looked, true);
-        let is_silent = self.silence.look(segment.missing().start)
+        let received = segment.missing().start.saturating_sub(segment.start());
+        let is_silent = self.silence.look(received)
             && self.may_be_split
+            && !segment.is_copied_directly()
             && !self.throttle.is_limited();
-        if !is_silent {
-            segment.set_silent(false);
-        }
         let written = segment.written();
         let is_early = !has_looked && written.end - written.start < MIN_BYTES_OF_FIRST_CHECK;
         if !is_silent && (is_early || self.is_small) {

@@ -61,9 +61,8 @@ impl Run {
         let now = clock::now();
         current.observe(seen(&under_way.transfer, partial, now, observed.is_lossy));
         let mut least = self.options.min_split_size;
-        let is_silent = observed.is_silent && self.is_rescued(item, first, may_be_split);
-        first.set_silent(is_silent);
-        if is_silent || self.is_helped(item, first, may_be_split, current) {
+        let is_rescue = observed.is_silent && self.is_rescued(item, first, may_be_split);
+        if is_rescue || self.is_helped(item, first, may_be_split, current) {
             current.help();
             least = segments::least_of_idle(least);
         }
@@ -79,11 +78,17 @@ impl Run {
             most: segments::MAX_FIRST_BYTES,
             settles: current.settles(),
         };
-        let sources = (helps || item.joins_mirrors())
-            .then(|| self.sources(item, partial, &rules, may_be_split.then_some(max_segments)))
+        // It is claimed only by the connections that are invited below.
+        first.set_silent(is_rescue);
+        let max_segments = if is_rescue { 2 } else { max_segments };
+        let many = may_be_split.then_some(max_segments);
+        let joins_mirrors = item.joins_mirrors() && !is_rescue;
+        let sources = (helps || joins_mirrors)
+            .then(|| self.sources(item, partial, &rules, many, joins_mirrors))
             .flatten();
         let sources = sources.filter(|sources| helps || sources.are_several());
         let Some(sources) = sources else {
+            first.set_silent(false);
             return current.postpone();
         };
         let Some(ramp) = ramp.take() else { return };
@@ -99,6 +104,7 @@ impl Run {
                 speed: rules.usual,
                 ramp,
                 least,
+                is_rescue,
             },
         );
         let segments = Arc::new(segments.sending(item.request.headers()));
@@ -120,7 +126,8 @@ impl Run {
     /// Where the last packets of a response are lost, TCP sends them again only after 200 ms or
     /// more.
     fn is_rescued(&self, item: &Item, first: &Segment, may_be_split: bool) -> bool {
-        let is_small = first.left() < segments::least_of_idle(self.options.min_split_size);
+        let most = segments::least_of_idle(self.options.min_split_size).min(segments::MAX_SILENT);
+        let is_small = first.left() < most;
         may_be_split && is_small && self.has_idle_connection(item)
     }
 
@@ -132,13 +139,14 @@ impl Run {
 
     /// Returns where segments of an item's file may be requested, `many` at once of them where its
     /// own response comes from; `None` if no lane is idle there, or these `rules` leave nothing to
-    /// split.
+    /// split. Mirrors are among them if the item `joins_mirrors`.
     fn sources(
         self: &Arc<Self>,
         item: &Item,
         partial: &Assembly,
         rules: &Rules,
         many: Option<usize>,
+        joins_mirrors: bool,
     ) -> Option<Sources> {
         if !partial.can_claim(rules) {
             return None;
@@ -155,7 +163,7 @@ impl Run {
         let others = item.mirrors.others(item.sources());
         let others = others.filter(|nth| {
             let url = item.source(*nth);
-            item.joins_mirrors()
+            joins_mirrors
                 && takes_some(url)
                 && self.is_allowed(url)
                 && check_scheme(url, self.options.plain_http).is_ok()
@@ -285,7 +293,8 @@ impl Run {
             return segments.fail(why);
         }
         segments.refuse(at);
-        if at == 0 && segments.partial.contributors() <= 1 && why.kind() != ErrorKind::Timeout {
+        let is_only = at == 0 && !segments.is_rescue() && segments.partial.contributors() <= 1;
+        if is_only && why.kind() != ErrorKind::Timeout {
             // The host refuses a second connection, or ranges: it gets no more segment requests.
             let source = segments.source(at);
             let key = origin::key(segments.request_target(&source).url());

@@ -41,6 +41,8 @@ pub(crate) struct SegmentedDownload<I> {
     pub(crate) deadline: Option<Instant>,
     /// Bytes: what is smaller is not split.
     least: u64,
+    /// Only the rest of a response that is silent is requested.
+    is_rescue: bool,
     /// Requests for segments so far.
     pub(crate) requests: AtomicU32,
     state: Mutex<State<I>>,
@@ -57,6 +59,8 @@ pub(crate) struct Start {
     pub(crate) ramp: Ramp,
     /// Bytes: what is smaller is not split.
     pub(crate) least: u64,
+    /// Only the rest of a response that is silent is requested.
+    pub(crate) is_rescue: bool,
 }
 
 struct State<I> {
@@ -119,6 +123,7 @@ impl<I> SegmentedDownload<I> {
             transfer,
             deadline,
             least: start.least,
+            is_rescue: start.is_rescue,
             requests: AtomicU32::new(0),
             state: Mutex::new(State {
                 item: None,
@@ -203,8 +208,16 @@ impl<I> SegmentedDownload<I> {
         Some(claim)
     }
 
+    /// Returns whether only the rest of a response that is silent is requested.
+    pub(crate) fn is_rescue(&self) -> bool {
+        self.is_rescue
+    }
+
     /// Returns whether a segment is worth a new connection.
     pub(crate) fn pays_to_connect(&self) -> bool {
+        if self.is_rescue {
+            return false;
+        }
         let (left, state) = (left(&self.partial), self.lock());
         // The user gave mirrors so that they are used.
         state.sources.are_several() || state.ramp.pays_to_connect(left)

@@ -260,6 +260,7 @@ impl Simulation {
             self.schedule.push_later(flight.host, later, id, row);
         }
         let observed = Observation {
+            is_open: true,
             is_ok: flight.is_fine,
             latency: flight.is_fine.then(|| self.now - flight.sent),
             now: self.now,

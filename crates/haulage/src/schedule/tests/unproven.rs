@@ -54,6 +54,7 @@ fn a_host_that_answers_makes_room_for_another_unproven_one() {
     let lanes: Vec<_> = grants(&mut schedule).iter().map(opened).collect();
     assert_eq!(lanes.len(), 2);
     let answered = Observation {
+        is_open: true,
         latency: Some(Duration::ZERO),
         ..observed(true)
     };
@@ -65,6 +66,7 @@ fn a_host_that_answers_makes_room_for_another_unproven_one() {
 fn new_hosts_that_answer_get_more_slots_until_one_has_more_work() {
     let mut schedule = silent(8, 100, 1);
     let answered = Observation {
+        is_open: true,
         latency: Some(Duration::ZERO),
         ..observed(true)
     };
@@ -159,6 +161,7 @@ impl Course {
             if is_over && self.schedule.gives_way(host, patience, self.now) {
                 self.schedule.put_back(host, RUN, work);
                 let silent = Observation {
+                    is_open: true,
                     now: self.now,
                     ..observed(false)
                 };
@@ -191,6 +194,7 @@ impl Course {
     /// Answers all work of the good host, as long as it has more.
     fn answer(&mut self) {
         let answered = Observation {
+            is_open: true,
             is_ok: true,
             latency: Some(Duration::from_millis(1)),
             now: self.now,

@@ -96,6 +96,7 @@ fn what_waits_for_a_host_that_is_set_aside_can_be_taken_back() {
         schedule.handle_timeout(now);
         now += Duration::from_secs(1);
         let answered = Observation {
+            is_open: true,
             latency: Some(Duration::ZERO),
             ..observed(true)
         };

@@ -249,8 +249,13 @@ impl Simulation {
         };
         self.download.record_speed(response.slot.segment.speed());
         self.download.observe(clock::now());
+        if response.is_own {
+            let is_quiet = clock::elapsed(response.last) > 4 * LOOK;
+            let segment = &response.slot.segment;
+            segment.set_silent(is_quiet && (segment.is_silent() || self.random.bool()));
+        }
         let idle = (0..self.sources).map(|_| self.random.usize(0..4)).collect();
-        let is_taken_over = !response.slot.try_extend();
+        let is_taken_over = !response.slot.is_needed();
         for at in self.download.invite(|_, _| idle) {
             let due = clock::now() + Duration::from_millis(self.random.u64(0..100));
             self.lanes.push(Lane::Queued(at, due));
@@ -395,6 +400,7 @@ fn download(
         speed: 1e6,
         ramp,
         least: 64 << 10,
+        is_rescue: false,
     };
     let transfer = Arc::new(Transfer::new(0, "a".into(), "a".into()));
     let given = (HttpUrl::of("http://host.example/a"), None);

@@ -113,6 +113,7 @@ impl Model {
             speed: 1.0,
             ramp: Ramp::new(Duration::from_millis(1), now, 0).eager(),
             least: 10,
+            is_rescue: false,
         };
         let transfer = Arc::new(Transfer::new(0, "a".into(), "a".into()));
         let given = (HttpUrl::of("http://host.example/a"), None);
