@@ -78,7 +78,7 @@ impl Run {
             most: segments::MAX_FIRST_BYTES,
             settles: current.settles(),
         };
-        // It is claimed only by the connections that are invited below.
+        // Only a connection that is invited below claims its rest.
         first.set_silent(is_rescue);
         let max_segments = if is_rescue { 2 } else { max_segments };
         let many = may_be_split.then_some(max_segments);

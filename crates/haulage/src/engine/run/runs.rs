@@ -1,6 +1,5 @@
 //! The runs of an engine.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -28,8 +27,9 @@ pub(crate) struct Runs {
 
 #[derive(Default)]
 struct State {
-    /// By their numbers, so that what is told to all of them has one order.
-    all: BTreeMap<u64, Weak<Run>>,
+    /// Each with its number, in the order of these: what is told to all of them has one order. A
+    /// map takes more memory, and few runs end at a time.
+    all: Vec<(u64, Weak<Run>)>,
     /// Runs that read on when there is room for more rows.
     stalled: Vec<Arc<Run>>,
     /// Runs that are sampled.
@@ -57,13 +57,21 @@ impl Runs {
         if run.sampler.is_some() {
             state.sampled.push(Arc::downgrade(run));
         }
-        state.all.insert(run.number, Arc::downgrade(run));
+        let at = state
+            .all
+            .partition_point(|(number, _)| *number < run.number);
+        state.all.insert(at, (run.number, Arc::downgrade(run)));
     }
 
     /// Forgets a run that is over.
     pub(crate) fn remove(&self, number: u64) {
         let mut state = lock(&self.state);
-        state.all.remove(&number);
+        if let Ok(at) = state
+            .all
+            .binary_search_by_key(&number, |(number, _)| *number)
+        {
+            state.all.remove(at);
+        }
         state
             .sampled
             .retain(|run| run.upgrade().is_some_and(|run| run.number != number));
@@ -74,7 +82,8 @@ impl Runs {
     /// Returns the runs that are not over.
     pub(crate) fn all(&self) -> Vec<Arc<Run>> {
         let state = lock(&self.state);
-        state.all.values().filter_map(Weak::upgrade).collect()
+        let all = state.all.iter();
+        all.filter_map(|(_, run)| run.upgrade()).collect()
     }
 
     /// Tells the runs that go on, and have rows that have not ended, what has become of a host.
