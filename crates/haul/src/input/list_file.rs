@@ -18,8 +18,8 @@ pub(super) struct Opened<R: Read = File> {
     pub(super) list: List<Decompressed<R>>,
     /// The format; `None` if it is found out when the list is read, as that of a pipe is.
     pub(super) format: Option<ListFormat>,
-    /// Which format was chosen, where neither the user nor the name of the list told it, or where it
-    /// does not suit the options.
+    /// Which format was chosen, where neither the user nor the name of the list told it, or where
+    /// it does not suit the options.
     pub(super) note: Option<String>,
 }
 
