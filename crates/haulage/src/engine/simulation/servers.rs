@@ -194,7 +194,15 @@ impl Servers {
                 state.violations.push(what);
             }
             let breaks_off = self.kinds[host] == Kind::BreaksOff && state.random.u8(0..3) == 0;
-            let stalls = state.random.u8(0..30) == 0;
+            // Before which chunk, and for how long.
+            let stalls = match state.random.u8(0..30) {
+                0 => Some((1, Duration::from_secs(20))),
+                1..5 => Some((
+                    state.random.usize(3..7),
+                    Duration::from_millis(state.random.u64(100..600)),
+                )),
+                _ => None,
+            };
             (state.in_flight[host] - 1, breaks_off, stalls)
         };
         let delay = match self.kinds[host] {
@@ -236,8 +244,10 @@ impl Servers {
         for (nth, chunk) in body[..sent].chunks(CHUNK).enumerate() {
             if nth > 0 {
                 wait_while_open(stream, self.millis(5..60)).await?;
-                if stalls {
-                    wait_while_open(stream, Duration::from_secs(20)).await?;
+                if let Some((before, time)) = stalls
+                    && nth == before
+                {
+                    wait_while_open(stream, time).await?;
                 }
             }
             stream.write_all(chunk).await?;
