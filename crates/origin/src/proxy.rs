@@ -157,7 +157,7 @@ impl Proxy {
     ///
     /// # Panics
     ///
-    /// When that takes half a minute, as below.
+    /// When that takes half a minute.
     pub fn stop_listening(&self) {
         self.shared.0.change(|state| state.is_to_listen = false);
         self.shared.0.wait(|state| !state.listens);
@@ -167,7 +167,7 @@ impl Proxy {
     ///
     /// # Panics
     ///
-    /// As above.
+    /// When that takes half a minute.
     pub fn listen(&self) {
         self.shared.0.change(|state| state.is_to_listen = true);
         self.shared.0.wait(|state| state.listens);
@@ -177,7 +177,7 @@ impl Proxy {
     ///
     /// # Panics
     ///
-    /// As above.
+    /// When that takes half a minute.
     pub fn wait_for_connections(&self, count: usize) {
         self.shared.0.wait(|state| state.accepted >= count);
     }
@@ -186,7 +186,7 @@ impl Proxy {
     ///
     /// # Panics
     ///
-    /// As above.
+    /// When that takes half a minute.
     pub fn wait_for_requests(&self, count: usize) {
         self.shared.0.wait(|state| state.passed.len() >= count);
     }

@@ -1,22 +1,23 @@
-//! Decides when a response has brought nothing for so long that a server may have to send its
-//! lost packets again, which TCP does late: after 200 ms or more. Pure.
+//! Decides when a response is silent: when nothing of it has come for so long that its last packets
+//! may be lost. TCP sends them again late, after 200 ms or more. Pure.
 
 use std::time::Duration;
 
 /// Round trips without a byte after which a response is silent.
 const ROUND_TRIPS: u32 = 3;
-/// Minimum time between two looks: on a short path the other end has other reasons to pause.
+/// Minimum time between two looks: on a short path, servers pause for other reasons.
 const MIN_INTERVAL: Duration = Duration::from_millis(15);
-/// Looks for which a response must have brought nothing: the first one may follow right after a
-/// byte. They are counted, rather than the time, because looks are late where this machine is.
+/// Minimum number of looks in a row at which nothing has come. The first may follow right after a
+/// byte. Looks are counted, not time: a machine that is busy, or was stopped, looks late.
 const MIN_LOOKS: u32 = 5;
 /// A pause counts as silence once it is longer than this number of times the longest one before:
 /// some servers send in bursts.
 const LONGER: u32 = 2;
-/// Bytes that would have come in the pause, at the average speed of the response: what comes over
-/// TLS can be read only in records of up to 16 KiB, and slow servers send in pieces too.
+/// Minimum number of bytes that would have come in the pause, at the average speed of the response.
+/// What comes over TLS can be read only in records of up to 16 KiB, and slow servers send in pieces
+/// too.
 const MIN_BYTES: u64 = 32 << 10;
-/// Every so many looks it is said again that a response is silent.
+/// Looks after which [`Silence::look`] says again that a response is silent.
 const AGAIN: u32 = 4;
 
 /// Returns the time between two looks at a small response, for a path with this round trip.
@@ -29,14 +30,14 @@ pub(crate) fn interval(round_trip: Duration) -> Duration {
 pub(crate) struct Silence {
     /// Bytes received at the last look.
     bytes: u64,
-    /// All looks.
+    /// The number of looks so far.
     all: u32,
     /// Looks in a row at which nothing had come.
     looks: u32,
     /// The most looks in a row, of pauses that have ended.
     longest: u32,
-    /// Looks in a row that are silence.
-    most: u32,
+    /// The least looks in a row that count as silence.
+    least: u32,
 }
 
 impl Silence {
@@ -48,19 +49,19 @@ impl Silence {
             clippy::cast_sign_loss,
             reason = "times are not negative, and what is too large counts as the largest"
         )]
-        let most = 1 + silent.ceil() as u32;
+        let least = 1 + silent.ceil() as u32;
         Self {
             bytes: 0,
             all: 0,
             looks: 0,
             longest: 0,
-            most: most.max(MIN_LOOKS),
+            least: least.max(MIN_LOOKS),
         }
     }
 
-    /// Notes that this number of bytes of the response has come. Returns whether it is silent, not
-    /// at each look, but from time to time. A response of which nothing has come is not: its server
-    /// may be preparing it.
+    /// Notes that this number of bytes of the response has come. Returns whether it is silent, and
+    /// while it stays so, only at every fourth look. A response without any byte is not silent: its
+    /// server may be preparing it.
     pub(crate) fn look(&mut self, bytes: u64) -> bool {
         self.all += 1;
         if std::mem::replace(&mut self.bytes, bytes) != bytes {
@@ -69,9 +70,9 @@ impl Silence {
             return false;
         }
         self.looks += 1;
-        let most = self.most.max(LONGER * self.longest + 1);
+        let least = self.least.max(LONGER * self.longest + 1);
         let expected = bytes * u64::from(self.looks) / u64::from(self.all);
-        self.looks >= most && (self.looks - most).is_multiple_of(AGAIN) && expected >= MIN_BYTES
+        self.looks >= least && (self.looks - least).is_multiple_of(AGAIN) && expected >= MIN_BYTES
     }
 }
 

@@ -123,7 +123,8 @@ enum Phase {
     Leap { before: f64 },
     /// The leap was too far, so half of it is tried. `before`: the throughput before the leap.
     HalfLeap { before: f64 },
-    /// As many requests as fill the link are tried, which bring so much then, in units per second.
+    /// The number of requests that fill the link is tried. `rate`: their throughput then, in units
+    /// per second.
     Fill { rate: f64 },
     /// `more` requests than before are tried. `before`: the throughput without them.
     Probe { more: f64, before: f64 },

@@ -21,7 +21,7 @@ macro_rules! place {
     };
 }
 
-/// All other columns of the first schema. They do not depend on where the row is.
+/// The columns of the first schema that say what became of a row.
 macro_rules! first_content {
     () => {
         "ask, url, fields, status, path, bytes, error, message, transient, http_status, attempts, \
@@ -29,7 +29,7 @@ macro_rules! first_content {
     };
 }
 
-/// The same columns of the present schema.
+/// The columns of the present schema that say what became of a row.
 macro_rules! content {
     () => {
         concat!(first_content!(), ", resumed, segments")
@@ -71,7 +71,7 @@ pub(super) const RECORDS: &str = concat!(
      WHERE (list, row) > (?1, ?2) AND +list IN (SELECT max(id) FROM list GROUP BY input) \
      ORDER BY list, row LIMIT ?3"
 );
-/// The same for a database of an older schema, which is only read.
+/// [`RECORDS`] for a database of an older schema, which is only read.
 pub(super) const RECORDS_WITHOUT_COUNTS: &str = concat!(
     "SELECT ",
     place!(),
@@ -83,7 +83,7 @@ pub(super) const RECORDS_WITHOUT_COUNTS: &str = concat!(
 );
 /// The columns that [`record`] reads, but the name of the list.
 pub(super) const SELECTED: &str = concat!(place!(), ", ", content!());
-/// The same for a database of an older schema, which is only read.
+/// [`SELECTED`] for a database of an older schema, which is only read.
 pub(super) const SELECTED_WITHOUT_COUNTS: &str = concat!(
     place!(),
     ", ",

@@ -21,10 +21,11 @@ const PIECE: usize = 1 << 10;
 /// ones of its later extension), gzip's 32 KiB.
 const ZSTD_WINDOW_LOG: u32 = 23;
 
-/// A coding may produce this many bytes, however little was received…
+/// Bytes that a coding may produce however few were received.
 pub(crate) const FREE: u64 = 64 << 20;
-/// …and this many times the bytes received. Logs and markup expand 10 to 30 times, and such text at
-/// most about 100 times; a bomb needs 1,000 (gzip) or 10,000 and more (br, zstd).
+/// Bytes that a coding may produce beside [`FREE`] for each byte received. Logs and markup expand
+/// 10 to 30 times, and such text at most about 100 times; a bomb needs 1,000 (gzip) or 10,000 and
+/// more (br, zstd).
 pub(crate) const RATIO: u64 = 250;
 
 /// Takes the bytes received, and produces those from before the codings.

@@ -13,7 +13,7 @@ use crate::options::RunOptions;
 
 /// Bytes written between two checks, each of which costs as much as writing a few kilobytes.
 const STEP: u64 = 4 << 20;
-/// The same for a small file system.
+/// Bytes written between two checks on a small file system.
 const SMALL_STEP: u64 = 256 << 10;
 
 /// How many bytes are to stay free, and how many were written since the last check.

@@ -54,7 +54,7 @@ pub(crate) struct Watch {
     interval: Interval,
     has_looked: bool,
     silence: Silence,
-    /// Waits for its permits are no silence.
+    /// Says whether the lane may have to wait for permits, which is no silence of the server.
     throttle: Throttle,
     /// Decides whether segments are of use; `None` once the file is split: its download decides
     /// then.
@@ -186,7 +186,10 @@ impl Watch {
             }
             BodyOwner::Segment(segments) => run.watch_segment(segments, segment.speed()),
         }
-        if let Some(window) = &mut self.window {
+        // What is silent may still bring its rest itself.
+        if let Some(window) = &mut self.window
+            && !self.slot.segment.is_silent()
+        {
             window.bound(self.slot.segment.left_before_successor());
         }
     }
