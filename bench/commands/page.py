@@ -26,7 +26,7 @@ WIDE, PHONE = (1280, 800), (400, 850)
 HOSTILE = "<img src=x onerror=alert(1)>&amp;"
 
 
-OPEN_LIMITS = "document.querySelector('.limits-button').click()"
+LIMITS = ".limits-button"
 
 
 def add_arguments(parser):
@@ -264,7 +264,7 @@ def failures(trial):
 def queue(trial):
     """Waiting runs: their order by keys, removal with a question, limits, search, and what the daemon refuses."""
     page = trial.page
-    trial.browser.run(OPEN_LIMITS)
+    page.click_at(LIMITS)
     page.fill("limits-most", "0")
     page.click("Save", "#limits")
     page.wait_for_text("whole number", "#limits")
@@ -436,7 +436,7 @@ def long_list(trial, count):
     for when in ("while it is downloaded", "afterwards"):
         if when == "afterwards":
             page.wait_for("the end of the long run", lambda: "Done" in page.row("long"), 120)
-            page.wait_for("its last items", lambda: trial.browser.run("return document.getElementById('items').getAttribute('aria-rowcount')") == str(count + 1))
+            page.wait_for("its last items", lambda: page.attribute("#items", "aria-rowcount") == str(count + 1))
         before = trial.browser.cpu_seconds()
         seen = trial.browser.run_later(SCROLL, "items", 4)
         cpu = (trial.browser.cpu_seconds() - before) * 1000 / seen["frames"]
@@ -449,8 +449,8 @@ def long_list(trial, count):
     page.focus("items")
     page.press("End")
     page.wait_for("the last row", lambda: any(row.startswith("item-") for row in page.rows("items")) and
-                  trial.browser.run("return document.querySelector('#items .is-active').getAttribute('aria-rowindex')") == str(count + 1))
-    page.wait_for("that the last row is loaded", lambda: trial.browser.run("return !document.querySelector('#items .is-active').classList.contains('is-loading')"))
+                  page.attribute("#items .is-active", "aria-rowindex") == str(count + 1))
+    page.wait_for("that the last row is loaded", lambda: "is-loading" not in (page.attribute("#items .is-active", "class") or "is-loading"))
     page.fill("search-items", f"item-{count - 1:05}")
     page.wait_for("one item", lambda: len(page.rows("items")) == 1)
     page.fill("search-items", "")
@@ -465,7 +465,7 @@ def languages(trial):
     page.wait_for_text("下载速度")
     trial.expect("the page does not say that it is Chinese", trial.browser.run("return document.documentElement.lang") == "zh-CN")
     trial.look("chinese")
-    trial.browser.run(OPEN_LIMITS)
+    page.click_at(LIMITS)
     page.wait_for_text("同时下载的任务数", "#limits")
     page.press("Escape")
     trial.browser.reload()
@@ -481,10 +481,10 @@ def languages(trial):
     colour = "return getComputedStyle(document.body).backgroundColor"
     light = trial.browser.run(colour)
     for _ in range(2):
-        trial.browser.run("document.getElementById('theme').click()")
-    trial.expect("the switch does not make it dark", trial.browser.run(colour) != light)
-    trial.browser.run("document.getElementById('theme').click()")
-    trial.expect("the switch does not come round", trial.browser.run(colour) == light)
+        page.click_at("#theme")
+    page.wait_for("the dark colours", lambda: trial.browser.run(colour) != light)
+    page.click_at("#theme")
+    page.wait_for("the light colours again", lambda: trial.browser.run(colour) == light)
 
 
 def clears(trial):

@@ -106,6 +106,9 @@ field.dispatchEvent(new Event("change", { bubbles: true }));
 return true;
 """
 TEXT = "const found = document.querySelector(arguments[0]); return found ? found.innerText : null"
+ATTRIBUTE = "const found = document.querySelector(arguments[0]); return found ? found.getAttribute(arguments[1]) : null"
+CLICK_AT = "const found = document.querySelector(arguments[0]); if (found) found.click(); return Boolean(found)"
+FOCUS = "const found = document.getElementById(arguments[0]); if (found) found.focus(); return Boolean(found)"
 
 
 class Page:
@@ -116,6 +119,10 @@ class Page:
 
     def text(self, place="body"):
         return self.browser.run(TEXT, place)
+
+    def attribute(self, place, name):
+        """Returns an attribute of the first element at a place; None if nothing is there yet, or it has none."""
+        return self.browser.run(ATTRIBUTE, place, name)
 
     def wait_for(self, what, is_true, seconds=20):
         answer = process.wait_until(is_true, seconds)
@@ -128,6 +135,10 @@ class Page:
 
     def click(self, name, place="body"):
         self.wait_for(f"a button {name!r} in {place}", lambda: self.browser.run(CLICK, place, name), 10)
+
+    def click_at(self, place):
+        """Presses the first element at a place, a CSS selector."""
+        self.wait_for(f"an element at {place!r}", lambda: self.browser.run(CLICK_AT, place), 10)
 
     def fill(self, field, text):
         self.wait_for(f"the field {field!r}", lambda: self.browser.run(FILL, field, text), 10)
@@ -156,7 +167,7 @@ class Page:
         self.wait_for(f"a row {name!r}", lambda: self.browser.run(script, table, name), 10)
 
     def focus(self, element):
-        self.browser.run("document.getElementById(arguments[0]).focus()", element)
+        self.wait_for(f"the element {element!r}", lambda: self.browser.run(FOCUS, element), 10)
 
     def press(self, *names):
         self.browser.press(*(KEYS.get(name, name) for name in names))
