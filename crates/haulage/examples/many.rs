@@ -65,7 +65,11 @@ async fn main() -> Result<(), Error> {
             let mut events = large.events();
             let mut ended = 0;
             while ended < 5000 {
-                ended += u64::from(matches!(events.next().await, Some(Event::Ended(_))));
+                let Some(event) = events.next().await else {
+                    let text = "COUNT is at least 5000 for `late`";
+                    return Err(Error::new(ErrorKind::Input, text));
+                };
+                ended += u64::from(matches!(event, Event::Ended(_)));
             }
             let began = Instant::now();
             let rows = (0..3).map(move |nth| row(&server, format!("{nth:04}.bin")));

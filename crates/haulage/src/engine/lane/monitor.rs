@@ -85,7 +85,10 @@ impl Attempt<'_> {
         if is_small && !may_be_split {
             return None;
         }
-        let round_trip = self.round_trip();
+        // Of the path alone: the time until the head includes the server's work, and over TLS a
+        // whole record. What pauses because of those has paused before.
+        let path = self.link.connection.as_ref().map(Connection::round_trip);
+        let round_trip = path.unwrap_or_default();
         let between = if is_small {
             silence::interval(round_trip)
         } else {
@@ -114,13 +117,6 @@ impl Attempt<'_> {
             first_loss,
             window,
         })
-    }
-
-    /// Returns the round trip of the connection, or the longer time that the server took to answer:
-    /// queues, and what it does for an answer, may make it pause too.
-    fn round_trip(&self) -> Duration {
-        let path = self.link.connection.as_ref().map(Connection::round_trip);
-        self.link.latency().max(path).unwrap_or_default()
     }
 
     /// Begins to follow how an item's own response comes.

@@ -229,6 +229,33 @@ fn seed_reproduces_a_simulated_engine() {
 }
 
 #[test]
+fn silence_is_noticed_soon_though_the_server_answers_late() {
+    const ROWS: usize = 8;
+    simulation::in_virtual_time(async {
+        let mut random = fastrand::Rng::with_seed(1);
+        let own = EngineOptions::default();
+        let per_host = own.per_host.unwrap_or(own.jobs);
+        let servers = Servers::new(vec![Kind::Stops], random.fork(), own.jobs, per_host);
+        let options = RunOptions {
+            durability: Durability::None,
+            ..RunOptions::new("not used")
+        };
+        let engine = engine(&own, &options, &servers, random.fork());
+        let mut run = SimulatedRun::start(&engine, 0, options);
+        run.feed(ROWS, 1, &mut random);
+        run.handle.close();
+        let start = clock::now();
+        while !run.is_over() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        run.check_outcomes(&servers);
+        let taken = clock::elapsed(start);
+        // Two answers, the rest, and what the server sends slowly; it stops for four seconds.
+        assert!(taken < Duration::from_millis(4500), "{taken:?}");
+    });
+}
+
+#[test]
 fn simulated_engine_takes_a_hundred_thousand_rows() {
     const ROWS: usize = 100_000;
     simulation::in_virtual_time(async {

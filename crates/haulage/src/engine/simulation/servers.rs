@@ -39,6 +39,8 @@ pub(super) enum Kind {
     Dead,
     /// One in three of its responses breaks off.
     BreaksOff,
+    /// It prepares each answer for a second. Whole files stop for a while before their end.
+    Stops,
 }
 
 /// A row, as it is requested: the number of its run, and its own.
@@ -196,6 +198,10 @@ impl Servers {
             let breaks_off = self.kinds[host] == Kind::BreaksOff && state.random.u8(0..3) == 0;
             // Before which chunk, and for how long.
             let stalls = match state.random.u8(0..30) {
+                _ if self.kinds[host] == Kind::Stops => {
+                    let is_whole = !head.contains("range:");
+                    is_whole.then_some((4, Duration::from_secs(4)))
+                }
                 0 => Some((1, Duration::from_secs(20))),
                 1..5 => Some((
                     state.random.usize(3..7),
@@ -207,6 +213,7 @@ impl Servers {
         };
         let delay = match self.kinds[host] {
             Kind::Slow => self.millis(200..3000),
+            Kind::Stops => Duration::from_secs(1),
             Kind::SilentUntil(until) => {
                 let until = until.saturating_sub(clock::elapsed(self.start));
                 until.max(self.millis(1..30))
