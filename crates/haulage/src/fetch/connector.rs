@@ -28,7 +28,7 @@ use super::memory::Network;
 use super::open_count::OpenCount;
 use super::origin::{Name, Origin};
 use super::proxy::{Forward, Gateway};
-use super::tcp::Socket;
+use super::tcp::{self, Socket};
 use super::{happy_eyeballs, http2, tls};
 
 pub(crate) use self::progress::{ConnectProgress, ConnectTimings};
@@ -268,14 +268,14 @@ impl Connector {
         Ok(self.http1(stream, round_trip, None))
     }
 
-    /// Opens a TCP connection. Returns how long that took, too: a round trip.
+    /// Opens a TCP connection. Returns its round trip, too.
     async fn dial(&self, addresses: &[IpAddr], port: u16) -> io::Result<(TcpStream, Duration)> {
         let dialled = clock::now();
         let stream = happy_eyeballs::connect(addresses, port, self.interface.as_ref()).await?;
         // A request goes out at once (RFC 9293 §3.7.4 would hold it back behind an unacknowledged
         // one).
         stream.set_nodelay(true)?;
-        let round_trip = clock::elapsed(dialled);
+        let round_trip = tcp::round_trip(&stream, clock::elapsed(dialled));
         if let Some(bytes) = self.receive_buffer {
             // Without it a server sends more at once, and no more in all.
             let _ = rustix::net::sockopt::set_socket_recv_buffer_size(&stream, bytes);

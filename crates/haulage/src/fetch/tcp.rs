@@ -21,6 +21,15 @@ impl TcpInfo {
     }
 }
 
+/// Returns the round trip of a connection that has just been opened, which `took` this time. Where
+/// its first packet was lost, or another address was tried before, that is a second or more, and
+/// only the kernel knows better.
+pub(super) fn round_trip(stream: &impl AsFd, took: Duration) -> Duration {
+    let seen = sys::tcp::info(stream.as_fd()).map(|info| info.round_trip);
+    let measured = seen.filter(|seen| !seen.is_zero());
+    measured.map_or(took, |measured| measured.min(took))
+}
+
 /// Follows a connection with a large download, and decides at the first loss whether its path loses
 /// packets. If it does not, packets are lost only when the queue before the narrowest link is full,
 /// so that round trips are longer.
@@ -135,6 +144,16 @@ mod tests {
         let is_told = cfg!(all(target_os = "linux", not(portable)));
         assert_eq!(late, is_told.then_some(0));
         assert!(seen.is_none_or(|seen| seen.round_trip < Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn round_trip_is_shorter_than_a_connection_with_lost_packets_took() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (took, least) = (Duration::from_hours(1), Duration::from_nanos(1));
+        let is_told = cfg!(all(target_os = "linux", not(portable)));
+        assert_eq!(round_trip(&stream, took) < took, is_told);
+        assert_eq!(round_trip(&stream, least), least);
     }
 
     /// Returns what is known after each of these looks, given as late packets and round trip in

@@ -14,6 +14,9 @@ const LEAST: u64 = 8 << 10;
 /// The number of round trips that the bodies must last at the rate of the link, so that it counts
 /// as kept full.
 const LASTS: f64 = 4.0;
+/// The shortest round trip with which bytes come as fast as a link carries them. In less time, as
+/// on one machine, they come when programs have their turns.
+const MIN_TRIP: Duration = Duration::from_millis(1);
 /// The most round trips until the first byte of a response. If it takes longer, it waits for the
 /// server, or the round trip is not that of the whole way.
 const PROMPT: u32 = 3;
@@ -71,7 +74,8 @@ impl Pipe {
         let under_way = self.rate * trip.as_secs_f64();
         let is_kept_full = shortest * requests as f64 >= under_way * LASTS;
         let is_prompt = self.latency? <= trip * PROMPT;
-        (under_way > 0.0 && is_kept_full && is_prompt).then(|| Filled {
+        let is_measured = trip >= MIN_TRIP && under_way > 0.0;
+        (is_measured && is_kept_full && is_prompt).then(|| Filled {
             // Those that are in flight have doubled what they send when others begin.
             by: (under_way / FIRST_FLIGHT).floor() - requests as f64,
             rate: self.rate * (1.0 + answer as f64 / shortest),
@@ -130,6 +134,15 @@ mod tests {
             let (now, bytes) = pipe.last.unwrap();
             pipe.note_head(20 * MS, now, bytes, length);
             assert_eq!(filled_by(&pipe, 20 * MS), None);
+        }
+    }
+
+    #[test]
+    fn path_within_one_machine_says_nothing() {
+        let trip = Duration::from_micros(40);
+        for apart in [100, 400, 2300] {
+            let pipe = heads(apart, trip, Some(200 << 10));
+            assert_eq!(filled_by(&pipe, trip), None);
         }
     }
 

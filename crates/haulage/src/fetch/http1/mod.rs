@@ -79,7 +79,7 @@ pub(crate) enum Failure {
 
 impl Http1 {
     /// Creates a connection on `stream`. `most` is the most bytes that one read of a body brings;
-    /// `round_trip` is what opening `stream` took; `opened` counts it.
+    /// `round_trip` is that of its path; `opened` counts it.
     pub(super) fn new(stream: Stream, most: usize, round_trip: Duration, opened: Opened) -> Self {
         Self {
             stream,
