@@ -41,9 +41,11 @@ pub(crate) struct Silence {
 }
 
 impl Silence {
-    /// Begins to follow a response, with a look after each `interval`.
-    pub(crate) fn new(round_trip: Duration, interval: Duration) -> Self {
-        let silent = (round_trip * ROUND_TRIPS).as_secs_f64() / interval.as_secs_f64();
+    /// Begins to follow a response whose head took `latency`, with a look after each `interval`.
+    /// What makes the head late, such as the server's disk, may make the body pause for as long.
+    pub(crate) fn new(round_trip: Duration, latency: Duration, interval: Duration) -> Self {
+        let silent = latency.max(round_trip * ROUND_TRIPS);
+        let silent = silent.as_secs_f64() / interval.as_secs_f64();
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -82,7 +84,7 @@ mod tests {
 
     fn silence(round_trip: u64) -> Silence {
         let round_trip = Duration::from_millis(round_trip);
-        Silence::new(round_trip, interval(round_trip))
+        Silence::new(round_trip, Duration::ZERO, interval(round_trip))
     }
 
     const BYTES: u64 = 100 << 10;
@@ -107,8 +109,18 @@ mod tests {
     #[test]
     fn silence_takes_as_long_where_looks_are_more_frequent() {
         let between = Duration::from_millis(25);
-        let mut silence = Silence::new(Duration::from_millis(100), between);
+        let mut silence = Silence::new(Duration::from_millis(100), Duration::ZERO, between);
         assert_eq!(looks(&mut silence, BYTES), 13);
+    }
+
+    #[test]
+    fn silence_is_not_shorter_than_the_wait_for_the_head() {
+        let between = Duration::from_millis(15);
+        for (latency, least) in [(0, 5), (60, 5), (61, 6), (300, 21)] {
+            let latency = Duration::from_millis(latency);
+            let mut silence = Silence::new(Duration::from_millis(20), latency, between);
+            assert_eq!(looks(&mut silence, BYTES), least, "{latency:?}");
+        }
     }
 
     #[test]

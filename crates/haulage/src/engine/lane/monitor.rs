@@ -85,10 +85,7 @@ impl Attempt<'_> {
         if is_small && !may_be_split {
             return None;
         }
-        // Of the path alone: the time until the head includes the server's work, and over TLS a
-        // whole record. What pauses because of those has paused before.
-        let path = self.link.connection.as_ref().map(Connection::round_trip);
-        let round_trip = path.unwrap_or_default();
+        let round_trip = self.round_trip();
         let between = if is_small {
             silence::interval(round_trip)
         } else {
@@ -111,12 +108,27 @@ impl Attempt<'_> {
             may_be_split,
             interval,
             has_looked: false,
-            silence: Silence::new(round_trip, between),
+            silence: Silence::new(round_trip, self.link.latency().unwrap_or_default(), between),
             throttle: self.throttle.clone(),
             ramp,
             first_loss,
             window,
         })
+    }
+
+    /// Returns the round trip of the path: not the time until the head of the response, which
+    /// includes the server's work, and over TLS a whole record.
+    fn round_trip(&self) -> Duration {
+        match &self.link.connection {
+            // Known is only the way to the proxy, not the one behind it.
+            Some(Connection::Http1(http1)) if http1.forward().is_some() => {
+                self.link.latency().unwrap_or_default()
+            }
+            connection => connection
+                .as_ref()
+                .map(Connection::round_trip)
+                .unwrap_or_default(),
+        }
     }
 
     /// Begins to follow how an item's own response comes.
