@@ -66,7 +66,7 @@ async fn main() -> Result<(), Error> {
             let mut ended = 0;
             while ended < 5000 {
                 let Some(event) = events.next().await else {
-                    let text = "COUNT is at least 5000 for `late`";
+                    let text = "COUNT must be at least 5000 for `late`";
                     return Err(Error::new(ErrorKind::Input, text));
                 };
                 ended += u64::from(matches!(event, Event::Ended(_)));

@@ -14,8 +14,8 @@ const LEAST: u64 = 8 << 10;
 /// The number of round trips that the bodies must last at the rate of the link, so that it counts
 /// as kept full.
 const LASTS: f64 = 4.0;
-/// The shortest round trip with which bytes come as fast as a link carries them. In less time, as
-/// on one machine, they come when programs have their turns.
+/// The shortest round trip of a path whose link is judged. On a shorter path, such as one within a
+/// machine, it depends on the programs when bytes come, not on a link.
 const MIN_TRIP: Duration = Duration::from_millis(1);
 /// The most round trips until the first byte of a response. If it takes longer, it waits for the
 /// server, or the round trip is not that of the whole way.

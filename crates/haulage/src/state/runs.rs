@@ -246,7 +246,7 @@ fn add_hosts(connection: &Connection, run: i64, samples: &mut [Sample]) -> rusql
                ORDER BY at, in_flight DESC, host";
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query([run])?;
-    // The same few hosts again and again.
+    // Few hosts have many samples: each name is kept once.
     let mut hosts: HashSet<Arc<str>> = HashSet::new();
     let mut samples = samples.iter_mut();
     let mut sample = samples.next();

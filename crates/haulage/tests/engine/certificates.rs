@@ -95,7 +95,7 @@ fn https_at_a_plain_server_suggests_http() {
         let server = Wild::saying(answer);
         let (kind, message) = message(&server.url("https"));
         assert_eq!(kind, "tls");
-        // Somebody on the way could answer so, to be asked without TLS.
+        // An attacker on the path could answer like this to make users give up TLS.
         assert!(!message.contains("http://"), "{message}");
         assert!(
             message.contains("does not speak TLS") && message.contains("perhaps plain HTTP"),

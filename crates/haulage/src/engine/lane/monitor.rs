@@ -120,7 +120,7 @@ impl Attempt<'_> {
     /// includes the server's work, and over TLS a whole record.
     fn round_trip(&self) -> Duration {
         match &self.link.connection {
-            // Known is only the way to the proxy, not the one behind it.
+            // Only the way to the proxy is known, not the one behind it.
             Some(Connection::Http1(http1)) if http1.forward().is_some() => {
                 self.link.latency().unwrap_or_default()
             }

@@ -228,19 +228,25 @@ fn seed_reproduces_a_simulated_engine() {
     }
 }
 
+/// Creates an engine with the default options, options of its runs, and servers of these kinds.
+fn usual(kinds: Vec<Kind>, random: &mut fastrand::Rng) -> (Engine, RunOptions, Arc<Servers>) {
+    let own = EngineOptions::default();
+    let per_host = own.per_host.unwrap_or(own.jobs);
+    let servers = Servers::new(kinds, random.fork(), own.jobs, per_host);
+    let options = RunOptions {
+        durability: Durability::None,
+        ..RunOptions::new("not used")
+    };
+    let engine = engine(&own, &options, &servers, random.fork());
+    (engine, options, servers)
+}
+
 #[test]
 fn silence_is_noticed_soon_though_the_server_answers_late() {
     const ROWS: usize = 8;
     simulation::in_virtual_time(async {
         let mut random = fastrand::Rng::with_seed(1);
-        let own = EngineOptions::default();
-        let per_host = own.per_host.unwrap_or(own.jobs);
-        let servers = Servers::new(vec![Kind::Stops], random.fork(), own.jobs, per_host);
-        let options = RunOptions {
-            durability: Durability::None,
-            ..RunOptions::new("not used")
-        };
-        let engine = engine(&own, &options, &servers, random.fork());
+        let (engine, options, servers) = usual(vec![Kind::Stops], &mut random);
         let mut run = SimulatedRun::start(&engine, 0, options);
         run.feed(ROWS, 1, &mut random);
         run.handle.close();
@@ -261,14 +267,7 @@ fn simulated_engine_takes_a_hundred_thousand_rows() {
     const ROWS: usize = 100_000;
     simulation::in_virtual_time(async {
         let mut random = fastrand::Rng::with_seed(1);
-        let own = EngineOptions::default();
-        let per_host = own.per_host.unwrap_or(own.jobs);
-        let servers = Servers::new(vec![Kind::Fast; 50], random.fork(), own.jobs, per_host);
-        let options = RunOptions {
-            durability: Durability::None,
-            ..RunOptions::new("not used")
-        };
-        let engine = engine(&own, &options, &servers, random.fork());
+        let (engine, options, servers) = usual(vec![Kind::Fast; 50], &mut random);
         let mut runs: Vec<_> = (0..2)
             .map(|number| SimulatedRun::start(&engine, number, options.clone()))
             .collect();

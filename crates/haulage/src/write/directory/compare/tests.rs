@@ -208,7 +208,7 @@ fn a_name_that_two_files_have_taken_is_an_error() {
     put(&folder.path().join("a"), b"another");
     let distinct = save(&directory, 1, "a", "http://h/a", b"hello").unwrap();
     assert_eq!(distinct, target("a").distinct("http://h/a"));
-    // The same file exists already.
+    // A file with the same bytes exists already, so it keeps its name.
     let again = save(&directory, 2, "a", "http://h/a", b"hello").unwrap();
     assert_eq!(again, distinct);
     let error = save(&directory, 3, "a", "http://h/a", b"help").unwrap_err();
